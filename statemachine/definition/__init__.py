@@ -1,0 +1,1 @@
+"""What the author wrote: text with positions, the model, and its diagnostics."""

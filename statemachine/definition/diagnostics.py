@@ -1,0 +1,65 @@
+"""Diagnostics: findings about a definition, as data.
+
+All findings of a definition are returned at once, each with a code, a severity, a message, the path of the fault and
+its position in the source. AWS's codes and wording are used where AWS has them (ValidateStateMachineDefinition); our
+own codes start with ``SM_``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TypeAlias
+
+from statemachine.jsonvalue import pointer
+
+JsonPath: TypeAlias = tuple[str | int, ...]
+"""A place in a definition: the keys and indexes from its root, for instance ``("States", "Pay", "Next")``."""
+
+
+class Severity(StrEnum):
+    """How bad it is: AWS refuses a definition with an ERROR and accepts one with a WARNING."""
+
+    ERROR = "ERROR"
+    WARNING = "WARNING"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where something stands in a source text; both count from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding."""
+
+    code: str
+    message: str
+    path: JsonPath | None = ()
+    """The fault's place; None if it has none (AWS: no location)."""
+    severity: Severity = Severity.ERROR
+    position: Position | None = None
+    file: str | None = None
+    suggestion: str | None = None
+    """What was probably meant, as a sentence without a full stop."""
+
+    @property
+    def location(self) -> str | None:
+        """The path in AWS's notation."""
+        return None if self.path is None else pointer(self.path)
+
+    def at(self, position: Position | None, file: str | None = None) -> Diagnostic:
+        """The same finding with its place in a source text."""
+        return replace(self, position=position, file=file)
+
+    def __str__(self) -> str:
+        where = self.file or "<definition>"
+        if self.position:
+            where += f":{self.position.line}:{self.position.column}"
+        text = f"{where}: {self.severity.value.lower()} {self.code}: {self.message}"
+        if self.path:
+            text += f" at {self.location}"
+        return f"{text} ({self.suggestion})" if self.suggestion else text

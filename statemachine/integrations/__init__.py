@@ -1,0 +1,1 @@
+"""Performing tasks: what stands behind a Task state's Resource."""

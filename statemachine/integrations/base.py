@@ -1,0 +1,62 @@
+"""TaskHandler: what the runtime calls to perform a task, and what a handler is told.
+
+Rules
+- A handler is given the effective input and returns JSON data. It fails by raising: `TaskError(error, cause)`, or any
+  exception, whose class name becomes the error name.
+- It runs at least once per attempt: after a crash, a call in flight is made again with the same `operation_id`.
+- Cancellation: an async handler is cancelled; a sync one sees `TaskContext.cancelled` set; a process is killed.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from statemachine.jsonvalue import Json
+
+
+def _no_heartbeat() -> None:
+    """The task has no HeartbeatSeconds: nobody listens."""
+
+
+@dataclass(slots=True)
+class TaskContext:
+    """What a handler may know about its call. Ask for it with a parameter annotated `TaskContext`."""
+
+    execution_id: str
+    state: str
+    """The Task state's name."""
+    resource: str
+    operation_id: str
+    """The same for every delivery of one attempt: use it as an idempotency key."""
+    token: str
+    """The task token, for callbacks."""
+    attempt: int
+    """0 for the first attempt."""
+    deadline_ms: int | None
+    """When the task times out, milliseconds since 1970; None for never."""
+    heartbeat: Callable[[], None] = _no_heartbeat
+    """Say that the task is alive; needed once per HeartbeatSeconds."""
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    """Set when the result is no longer wanted."""
+    logger: logging.Logger = field(default_factory=lambda: logging.getLogger("statemachine.task"))
+
+
+class TaskHandler(Protocol):
+    """Performs tasks of one resource.
+
+    `perform` returns JSON data, or an awaitable of it, and raises TaskError (or anything) to fail. `blocking` says
+    that it must run in a thread; otherwise it runs on the event loop and must not block it.
+    """
+
+    blocking: bool
+
+    def perform(self, arguments: Json, context: TaskContext) -> Json | Awaitable[Json]:
+        """Do the work once."""
+
+
+TaskFunction: TypeAlias = Callable[..., Json | Awaitable[Json]]
+"""A plain function of a user: of the input, or of the input and a TaskContext."""

@@ -1,0 +1,76 @@
+"""Commands: what the kernel asks of its host, performed only after the step that issued them is stored.
+
+Rules
+- Imperative, frozen, and closed.
+- `operation` is an integer that is unique in its execution. It comes back in the event, makes the request idempotent,
+  and stays in `Execution.operations` until then: after a crash the outstanding commands are given to the host again.
+- Timers are absolute. A host may fire them late, never early.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from statemachine.errors import Failure
+from statemachine.jsonvalue import Document
+
+
+class ExecutionStatus(StrEnum):
+    """AWS's names (API reference, DescribeExecution)."""
+
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    TIMED_OUT = "TIMED_OUT"
+    ABORTED = "ABORTED"
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleTask:
+    """Call the handler bound to `resource` with `arguments`; answer TaskSucceeded, TaskFailed or TaskHeartbeatLost."""
+
+    operation: int
+    resource: str
+    arguments: Document
+    state: str
+    """The Task state's name: mocks and logs go by it."""
+    attempt: int
+    """0 for the first call of this state visit, one more for each retry."""
+    deadline_ms: int | None
+    """When TimeoutSeconds ends. The kernel itself times the task out; the handler may want to know."""
+    heartbeat_seconds: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StartTimer:
+    """Send TimerFired at `fire_at_ms` or later."""
+
+    operation: int
+    fire_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOperation:
+    """The result of this task or timer is no longer wanted; stop the work if possible."""
+
+    operation: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseExecution:
+    """The execution has ended. Always the last command."""
+
+    status: ExecutionStatus
+    output: Document | None
+    failure: Failure | None
+
+
+@dataclass(frozen=True, slots=True)
+class Yield:
+    """Fuel is spent: answer Resumed before any other event. Always the only such command of its step."""
+
+
+Command: TypeAlias = ScheduleTask | StartTimer | CancelOperation | CloseExecution | Yield
+"""Of these, ScheduleTask and StartTimer are operations."""

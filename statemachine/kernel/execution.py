@@ -1,0 +1,159 @@
+"""The state of one execution: plain data, no closures, no I/O handles.
+
+Rules
+- One owner: `advance`. Everyone else reads, or works on a snapshot.
+- A frame points into the program by address (`/States/Par/Branches[0]/StartAt` style paths of the states), so the
+  program can be rebuilt from the definition's text at any time.
+- Parallel and Map are frames with child scopes: there is no recursion and no call stack, so width and depth can be
+  counted and bounded.
+- What we asked of the host and still wait for is state: `operations` keeps every such command.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+
+from statemachine.errors import Failure
+from statemachine.jsonvalue import Document, Json
+from statemachine.kernel.commands import ExecutionStatus, ScheduleTask, StartTimer
+from statemachine.limits import Limits
+
+
+class Phase(IntEnum):
+    """What a frame does next when it is run."""
+
+    ENTER = 0
+    """Record the entered event and start the state."""
+    WAITING = 1
+    """Wait for an operation or for children; not in `ready`."""
+    RETRY = 2
+    """Start the state's work again, without entering it again."""
+    FAILED = 3
+    """Handle `Frame.failure`: Retry, Catch, or fail the scope."""
+    RETURNED = 4
+    """Handle `Frame.result`: the work of the state is done."""
+
+
+class Purpose(Enum):
+    """Why an operation is outstanding."""
+
+    TASK = "task"
+    TASK_TIMEOUT = "task-timeout"
+    WAIT = "wait"
+    RETRY = "retry"
+    EXECUTION_TIMEOUT = "execution-timeout"
+
+
+@dataclass(slots=True)
+class Operation:
+    """A command whose answer is awaited, and the frame that waits for it."""
+
+    id: int
+    frame: int
+    purpose: Purpose
+    command: ScheduleTask | StartTimer
+
+
+@dataclass(slots=True)
+class Scope:
+    """One running copy of a States block: the root, a branch, or an iteration. It holds variables.
+
+    `variables` includes those of the enclosing scopes: they cannot change while this one runs, because its parent
+    waits for it.
+    """
+
+    id: int
+    parent_frame: int
+    """The Parallel or Map frame that started it; 0 for the root."""
+    index: int
+    """The branch's or item's index."""
+    variables: dict[str, Json]
+    item: Json = None
+    """The item of a Map iteration, for the context object."""
+    muted: bool = False
+    """Iterations of a distributed Map are executions of their own on AWS: their events are not in this history."""
+    depth: int = 0
+
+
+@dataclass(slots=True)
+class Frame:
+    """The state that a scope is executing. It moves on from state to state with its scope."""
+
+    id: int
+    scope: int
+    address: str
+    raw_input: Document
+    phase: Phase = Phase.ENTER
+    last_event: int = 0
+    """The event that the next one of this frame points back to."""
+    entered_event: int = 0
+    entered_at_ms: int = 0
+    attempts: tuple[int, ...] = ()
+    """Retries made so far, per Retrier."""
+    retry_count: int = 0
+    operation: int = 0
+    """The task or timer that is waited for; 0 for none."""
+    timeout: int = 0
+    """The timer of TimeoutSeconds; 0 for none."""
+    result: Document | None = None
+    failure: Failure | None = None
+    children: Children | None = None
+
+
+@dataclass(slots=True)
+class Children:
+    """The running branches or iterations of a Parallel or Map frame."""
+
+    total: int
+    running: dict[int, int] = field(default_factory=dict)
+    """Scope id -> frame id of those that have not ended, in order of their start."""
+    next_index: int = 0
+    outputs: list[Document | None] = field(default_factory=list)
+    items: list[Json] = field(default_factory=list)
+    concurrency: int = 0
+    failed_count: int = 0
+    tolerated_count: int | None = None
+    tolerated_percentage: float | None = None
+    map_run: str | None = None
+
+
+@dataclass(slots=True)
+class Execution:
+    """One execution. Create it with `new_execution`, change it only through `advance`."""
+
+    id: str
+    """The execution's name; unique in its store."""
+    definition_sha256: str
+    machine_name: str
+    input: Document
+    seed: bytes
+    limits: Limits
+    arn: str
+    machine_arn: str
+    role_arn: str
+    express: bool = False
+    now_ms: int = 0
+    started_ms: int = 0
+    draws: int = 0
+    next_id: int = 1
+    history_length: int = 0
+    status: ExecutionStatus = ExecutionStatus.RUNNING
+    output: Document | None = None
+    failure: Failure | None = None
+    redrive_count: int = 0
+    scopes: dict[int, Scope] = field(default_factory=dict)
+    frames: dict[int, Frame] = field(default_factory=dict)
+    operations: dict[int, Operation] = field(default_factory=dict)
+    ready: deque[int] = field(default_factory=deque)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the execution has ended."""
+        return self.status is not ExecutionStatus.RUNNING
+
+    def next_deadline_ms(self) -> int | None:
+        """When the earliest timer is due; None if none is set."""
+        times = [each.command.fire_at_ms for each in self.operations.values() if isinstance(each.command, StartTimer)]
+        return min(times, default=None)

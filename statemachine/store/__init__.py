@@ -1,0 +1,1 @@
+"""The local store: journal of events, history, snapshots, summaries."""

@@ -1,0 +1,184 @@
+"""The Store protocol: what the runtime needs of a store, and what a store promises (docs/durability.md).
+
+Rules
+- Write first, act second: `commit` returns when everything in it is on disk as `Durability` says; only then does the
+  runtime perform commands.
+- A commit is atomic for all executions in it: one transaction, one fsync, for many executions.
+- One writer per execution: an execution is claimed by an owner before it is committed to. A claim by a process that
+  died (for whatever reason, `kill -9` too) is taken over at once; one by a living process is refused.
+- Readers never block writers, nor the other way round.
+- A document is stored once: consecutive history events that carry the same `Document` (the output of a state and the
+  input of the next) share one row's text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from statemachine.errors import Failure
+from statemachine.jsonvalue import Document
+from statemachine.kernel.commands import ExecutionStatus
+from statemachine.kernel.history import HistoryEvent
+
+
+class Durability(StrEnum):
+    """What a commit waits for. Stored with the execution."""
+
+    FULL = "full"
+    """fsync: survives a power cut."""
+    NORMAL = "normal"
+    """Written to the operating system: survives a killed process, not a power cut."""
+    NONE = "none"
+    """Nothing but the start and the end is written: an interrupted execution starts again from its input."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionRecord:
+    """One execution as the store lists it."""
+
+    id: str
+    machine_name: str
+    definition_sha256: str
+    status: ExecutionStatus
+    durability: Durability
+    started_ms: int
+    stopped_ms: int | None
+    updated_ms: int
+    states: tuple[str, ...]
+    """Names of the states it is in; of the one it failed in, if it failed."""
+    next_deadline_ms: int | None
+    """When the next timer is due, if it waits for one."""
+    failure: Failure | None
+    input: Document
+    output: Document | None
+    sequence: int
+    """How many events the journal holds: the next commit must carry this number plus its events."""
+    history_length: int
+    tasks_source: str | None
+    """How the tasks were bound (the ``--tasks`` file), so that `resume` can bind them again; None if by the caller."""
+    owner: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewExecution:
+    """What `create` stores, together with the first commit's data, in one transaction."""
+
+    id: str
+    machine_name: str
+    definition: str
+    """The definition's text, as given."""
+    definition_sha256: str
+    input: Document
+    durability: Durability
+    started_ms: int
+    snapshot: bytes
+    """The execution before its first event (kernel/snapshot.py)."""
+    tasks_source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One or more events of one execution, and all that followed from them."""
+
+    execution_id: str
+    sequence: int
+    """Events in the journal before this commit. Another value in the store means that somebody else wrote."""
+    events: tuple[bytes, ...]
+    """Encoded events (kernel/snapshot.py), in order."""
+    history: tuple[HistoryEvent, ...]
+    status: ExecutionStatus
+    updated_ms: int
+    states: tuple[str, ...]
+    next_deadline_ms: int | None = None
+    output: Document | None = None
+    failure: Failure | None = None
+    snapshot: bytes | None = None
+    """The execution after these events, if it is time for a snapshot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which executions to list. None means any."""
+
+    statuses: frozenset[ExecutionStatus] | None = None
+    machine_name: str | None = None
+    started_from_ms: int | None = None
+    started_before_ms: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a listing, newest first. `cursor` continues it; None at the end."""
+
+    records: tuple[ExecutionRecord, ...]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What it takes to go on with an execution: a snapshot and the events after it."""
+
+    record: ExecutionRecord
+    definition: str
+    snapshot: bytes
+    snapshot_sequence: int
+    events: tuple[bytes, ...]
+
+
+class Store(Protocol):
+    """A place for executions. Every method may raise StoreError; `close` may be called twice."""
+
+    def create(self, executions: Sequence[NewExecution]) -> None:
+        """Store new executions, owned by this store's owner.
+
+        Raises ExecutionAlreadyExistsError (nothing is stored then) if an id is taken.
+        """
+
+    def commit(self, commits: Sequence[Commit]) -> None:
+        """Store what happened, in one transaction, as durably as the most demanding execution among them asks.
+
+        Raises ExecutionOwnedError if this owner does not (any longer) own one of them or its sequence is another;
+        nothing is stored then.
+        """
+
+    def claim(self, execution_id: str) -> Recovery:
+        """Become the writer of an execution and get what is needed to go on.
+
+        Raises ExecutionNotFoundError, or ExecutionOwnedError while a living process owns it.
+        """
+
+    def release(self, execution_id: str) -> None:
+        """Give up writing to it. Not needed after it has ended."""
+
+    def recover(self, execution_id: str) -> Recovery:
+        """The same data as `claim`, for a reader."""
+
+    def get(self, execution_id: str) -> ExecutionRecord:
+        """One execution. Raises ExecutionNotFoundError."""
+
+    def resolve(self, reference: str) -> str:
+        """The id that a user means: an id, an unambiguous beginning of one, or ``@last`` (the newest).
+
+        Raises ExecutionNotFoundError, naming the candidates if there are several.
+        """
+
+    def list(self, where: Filter = ..., limit: int = 50, cursor: str | None = None) -> Page:
+        """Executions, newest first."""
+
+    def history(
+        self, execution_id: str, after: int = 0, limit: int | None = None, reverse: bool = False
+    ) -> Iterator[HistoryEvent]:
+        """History events with ids above `after` (below it when `reverse` and `after` is not 0)."""
+
+    def journal(self, execution_id: str) -> Iterator[bytes]:
+        """All encoded events from the first."""
+
+    def definition(self, sha256: str) -> str:
+        """The text of a stored definition."""
+
+    def close(self) -> None:
+        """Release everything, ownership too."""
