@@ -4,7 +4,7 @@ Three families, never mixed (see docs/kernel.md):
 
 - an ASL failure is a *value*, `Failure`: it travels through Retry and Catch and ends in the history. Expressions raise
   `EvaluationError`, which the kernel turns into a `Failure` at one place.
-- a mistake of the user (definition, input, store, binding) is a `StatemachineError` with a message that says what to do.
+- a mistake of the user (definition, input, store, binding) is a `StatemachineError` whose message says what to do.
 - a mistake of ours is a `KernelError`: it fails the attempt, keeps the execution, and never becomes `States.Runtime`.
 """
 

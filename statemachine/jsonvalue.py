@@ -25,6 +25,7 @@ MAX_DEPTH = 512
 """Deepest nesting that is read. AWS's own limit is not published; Python's recursion allows about 1,000."""
 
 _encode: Callable[[Json], bytes] | None = None
+_decode: Callable[[bytes | str], Json] | None = None
 
 
 def encode_json(value: Json) -> bytes:
@@ -43,6 +44,19 @@ def encode_json(value: Json) -> bytes:
         raise ValueError(f"not a JSON value: {error}") from None
     except RecursionError:
         raise ValueError("nested too deeply to be written as JSON") from None
+
+
+def decode_json(data: bytes | str) -> Json:
+    """Read JSON that this package wrote or has already checked: fast, integers exact, no further checks."""
+    global _decode  # noqa: PLW0603 - loaded on first use, like the encoder
+    if _decode is None:
+        from msgspec.json import decode
+
+        _decode = decode
+    try:
+        return _decode(data)
+    except ValueError:  # a lone surrogate's escape, which only the standard library reads
+        return json.loads(data)
 
 
 class Document:

@@ -45,6 +45,8 @@ class Diagnostic:
     file: str | None = None
     suggestion: str | None = None
     """What was probably meant, as a sentence without a full stop."""
+    place: JsonPath | None = None
+    """The key that is at fault, where AWS names only the object around it: `position` is taken from here."""
 
     @property
     def location(self) -> str | None:

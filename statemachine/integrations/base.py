@@ -15,7 +15,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
+from statemachine.errors import StatemachineError
 from statemachine.jsonvalue import Json
+
+
+class BindingError(StatemachineError):
+    """A handler cannot be used: its target does not exist, is no callable, or needs what is not installed.
+
+    Raised before anything runs; the message names the target and what to do.
+    """
 
 
 def _no_heartbeat() -> None:

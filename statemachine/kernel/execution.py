@@ -11,6 +11,7 @@ Rules
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
@@ -34,6 +35,8 @@ class Phase(IntEnum):
     """Handle `Frame.failure`: Retry, Catch, or fail the scope."""
     RETURNED = 4
     """Handle `Frame.result`: the work of the state is done."""
+    START_CHILDREN = 5
+    """Start further iterations of a Map."""
 
 
 class Purpose(Enum):
@@ -70,6 +73,8 @@ class Scope:
     index: int
     """The branch's or item's index."""
     variables: dict[str, Json]
+    iteration: bool = False
+    """Whether it is an iteration of a Map."""
     item: Json = None
     """The item of a Map iteration, for the context object."""
     muted: bool = False
@@ -86,6 +91,8 @@ class Frame:
     address: str
     raw_input: Document
     phase: Phase = Phase.ENTER
+    muted: bool = False
+    """Of its scope: nothing of it is recorded."""
     last_event: int = 0
     """The event that the next one of this frame points back to."""
     entered_event: int = 0
@@ -147,6 +154,8 @@ class Execution:
     frames: dict[int, Frame] = field(default_factory=dict)
     operations: dict[int, Operation] = field(default_factory=dict)
     ready: deque[int] = field(default_factory=deque)
+    timers: list[tuple[int, int]] = field(default_factory=list)
+    """A heap of (time, operation id) over the outstanding timers, and some that are not outstanding any more."""
 
     @property
     def closed(self) -> bool:
@@ -155,5 +164,7 @@ class Execution:
 
     def next_deadline_ms(self) -> int | None:
         """When the earliest timer is due; None if none is set."""
-        times = [each.command.fire_at_ms for each in self.operations.values() if isinstance(each.command, StartTimer)]
-        return min(times, default=None)
+        timers = self.timers
+        while timers and timers[0][1] not in self.operations:
+            heapq.heappop(timers)
+        return timers[0][0] if timers else None

@@ -17,11 +17,7 @@ from statemachine.timestamps import to_iso
 PAYLOAD_KEYS: Final = ("input", "output", "parameters")
 """Detail keys whose value is a Document; an event has at most one of them."""
 
-_TRUNCATABLE: Final = {
-    "input": "inputDetails",
-    "output": "outputDetails",
-    "assignedVariables": "assignedVariablesDetails",
-}
+_TRUNCATABLE: Final = ("input", "output", "assignedVariables")
 _NO_DETAILS: Final = frozenset(
     {
         "LambdaFunctionStarted", "MapRunSucceeded", "MapStateAborted", "MapStateFailed", "MapStateSucceeded",
@@ -61,9 +57,7 @@ def to_api(event: HistoryEvent) -> dict[str, Json]:
         details: dict[str, Json] = {}
         for key, value in event.details.items():
             details[key] = value.text if isinstance(value, Document) else value
-            if key in _TRUNCATABLE and not event.type.startswith("Task"):
-                details[_TRUNCATABLE[key]] = {"truncated": False}
-            elif key == "output":
-                details["outputDetails"] = {"truncated": False}
+            if key in _TRUNCATABLE:
+                details[f"{key}Details"] = {"truncated": False}
         shown[details_key(event.type)] = details
     return shown

@@ -1,1 +1,5 @@
 """The local store: journal of events, history, snapshots, summaries."""
+
+from statemachine.store.locate import open_store
+
+__all__ = ["open_store"]

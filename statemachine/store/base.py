@@ -120,7 +120,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """What it takes to go on with an execution: a snapshot and the events after it."""
+    """What it takes to go on with an execution (or to replay it): a snapshot and the events after it."""
 
     record: ExecutionRecord
     definition: str
@@ -129,11 +129,21 @@ class Recovery:
     events: tuple[bytes, ...]
 
 
-class Store(Protocol):
-    """A place for executions. Every method may raise StoreError; `close` may be called twice."""
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """How much a store holds."""
 
-    def create(self, executions: Sequence[NewExecution]) -> None:
-        """Store new executions, owned by this store's owner.
+    executions: dict[ExecutionStatus, int]
+    """How many there are of each status; statuses without any are absent."""
+    stored_bytes: int
+    """Size of the store's file without its log; 0 for a store without a file."""
+
+
+class Store(Protocol):
+    """A place for executions. Every method may raise StoreError; `close` may be called twice. Thread-safe."""
+
+    def create(self, executions: Sequence[NewExecution], commits: Sequence[Commit] = ()) -> None:
+        """Store new executions, owned by this store's owner, and their first commits, in one transaction.
 
         Raises ExecutionAlreadyExistsError (nothing is stored then) if an id is taken.
         """
@@ -141,12 +151,17 @@ class Store(Protocol):
     def commit(self, commits: Sequence[Commit]) -> None:
         """Store what happened, in one transaction, as durably as the most demanding execution among them asks.
 
+        An execution may occur several times, in order. Its owner gives it up with a commit that closes it.
+
         Raises ExecutionOwnedError if this owner does not (any longer) own one of them or its sequence is another;
-        nothing is stored then.
+        nothing is stored then. The history goes on where the stored one ends, without a gap; only an execution of
+        durability NONE may leave events out.
         """
 
     def claim(self, execution_id: str) -> Recovery:
-        """Become the writer of an execution and get what is needed to go on.
+        """Become the writer of an execution, closed or not, and get what is needed to go on.
+
+        Claiming what this store owns already gives the same again: after a failed commit, for instance.
 
         Raises ExecutionNotFoundError, or ExecutionOwnedError while a living process owns it.
         """
@@ -154,8 +169,11 @@ class Store(Protocol):
     def release(self, execution_id: str) -> None:
         """Give up writing to it. Not needed after it has ended."""
 
-    def recover(self, execution_id: str) -> Recovery:
-        """The same data as `claim`, for a reader."""
+    def recover(self, execution_id: str, from_start: bool = False) -> Recovery:
+        """The same data as `claim`, for a reader; with the snapshot before the first event if `from_start`.
+
+        Raises ExecutionNotFoundError.
+        """
 
     def get(self, execution_id: str) -> ExecutionRecord:
         """One execution. Raises ExecutionNotFoundError."""
@@ -172,13 +190,26 @@ class Store(Protocol):
     def history(
         self, execution_id: str, after: int = 0, limit: int | None = None, reverse: bool = False
     ) -> Iterator[HistoryEvent]:
-        """History events with ids above `after` (below it when `reverse` and `after` is not 0)."""
+        """History events with ids above `after` (below it when `reverse` and `after` is not 0).
+
+        Raises ExecutionNotFoundError at once, not when the iterator is first used.
+        """
 
     def journal(self, execution_id: str) -> Iterator[bytes]:
-        """All encoded events from the first."""
+        """All encoded events from the first. Raises ExecutionNotFoundError at once."""
 
     def definition(self, sha256: str) -> str:
-        """The text of a stored definition."""
+        """The text of a stored definition. Raises StoreError if there is none of this hash."""
+
+    def prune(self, before_ms: int, statuses: frozenset[ExecutionStatus] | None = None) -> int:
+        """Remove closed executions (of these statuses) that stopped before a time. Returns how many.
+
+        Done in transactions of bounded size: what is removed stays removed if it is interrupted. One that is claimed by
+        a living process stays.
+        """
+
+    def statistics(self) -> Statistics:
+        """How much the store holds."""
 
     def close(self) -> None:
         """Release everything, ownership too."""

@@ -1,0 +1,3 @@
+#!/bin/sh
+# Any JSON -> {"report": that JSON}
+printf '{"report": %s}' "$(cat)"

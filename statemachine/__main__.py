@@ -1,0 +1,5 @@
+"""``python -m statemachine``."""
+
+from statemachine.cli import main
+
+main()

@@ -1,0 +1,87 @@
+"""The command line. One module per command; each is imported only when it is called.
+
+Conventions (all commands): results on stdout, everything else on stderr; ``--json`` for machines; colour only on a
+terminal (``NO_COLOR`` is obeyed); exit status 0 success, 1 the execution failed or findings exist, 2 usage,
+3 internal error, 130 interrupted; ``-`` is standard input; ids may be shortened, ``@last`` is the newest.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from statemachine import __version__
+from statemachine.errors import KernelError, StatemachineError
+
+COMMANDS = {
+    "run": "Run a definition to its end.",
+    "validate": "Check definitions.",
+    "list": "List executions.",
+    "show": "Show one execution: where it is, what it did, what failed.",
+    "history": "Show the history of an execution.",
+    "resume": "Go on with interrupted executions.",
+}
+"""Command -> what it does: the help needs no import of the command's module."""
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module (``cli/<name>_command.py``) when the command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"statemachine.cli.{cmd_name}_command")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            import difflib
+
+            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean '{close[0]}'?" if close else ""
+            ctx.fail(f"No such command '{args[0]}'.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="statemachine")
+def cli() -> None:
+    """Run Amazon States Language state machines, durably, with the results AWS Step Functions gives."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The console script. Turns every error into a message and an exit status."""
+    try:
+        status: Any = cli.main(arguments, prog_name="statemachine", standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("Interrupted.", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except KernelError as error:
+        click.echo(f"Internal error: {error}\nThe execution is kept as it was. Please report this.", err=True)
+        sys.exit(3)
+    except StatemachineError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    except OSError as error:
+        click.echo(f"Error: {error.strerror or error}: {error.filename or ''}".rstrip(": "), err=True)
+        sys.exit(2)
+    sys.exit(status if isinstance(status, int) else 0)

@@ -1,0 +1,240 @@
+"""TaskRegistry: which handler performs a task.
+
+Rules
+- A binding maps a resource to a function, a TaskHandler or a target text. The exact text of a resource wins; a Lambda
+  function is also found by name, partial ARN or ARN, with or without qualifier, the most specific binding first.
+- A resource that is itself a target (``python:``, ``exec:``, ``http:``) needs no binding.
+- ``arn:aws:states:::lambda:invoke`` is performed here: it calls the binding of its FunctionName. Every other service
+  must be bound as a whole; its handler gets the arguments as they are and returns the service's response, for
+  ``.sync`` that of the finished job. ``.waitForTaskToken`` is not performed here: bound, its handler's result
+  stands for the token's.
+- What is missing, and every target that does not resolve, is known before anything runs (`missing`, `prepare`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeGuard, cast
+
+from statemachine.errors import UnboundResourceError
+from statemachine.integrations.base import BindingError, TaskFunction, TaskHandler
+from statemachine.integrations.function import PLAIN, CallingConvention, FunctionHandler
+from statemachine.integrations.lambda_ import (
+    INVOKE,
+    FunctionReference,
+    LambdaInvoke,
+    NamedFunction,
+    convention,
+    invoke_faults,
+    parse_function,
+)
+from statemachine.integrations.targets import is_target, load_python, unknown_target
+from statemachine.jsonvalue import Json
+
+if TYPE_CHECKING:
+    from statemachine.integrations.http import HttpClients
+
+Binding: TypeAlias = TaskHandler | TaskFunction | str
+TaskRequirement: TypeAlias = str | tuple[str, str | None]
+"""A task's Resource, or that and its FunctionName if it is written down (`requirements.task_requirements`)."""
+
+_UNNAMED: Final = "a Lambda function (its FunctionName is computed)"
+
+
+def _wall_clock_ms() -> int:
+    import time
+
+    return time.time_ns() // 1_000_000
+
+
+class TaskRegistry:
+    """Finds the handler of a resource. Raises BindingError for a binding that is none.
+
+    `search_path` holds the directories in which ``python:`` and ``exec:`` targets are looked for first. `region` and
+    `account` complete function names where AWS shows an ARN. `now_ms` is the clock of deadlines and of response dates.
+    """
+
+    def __init__(
+        self,
+        bindings: Mapping[str, Binding] | None = None,
+        *,
+        search_path: Sequence[str | Path] = (),
+        region: str = "us-east-1",
+        account: str = "123456789012",
+        now_ms: Callable[[], int] = _wall_clock_ms,
+    ) -> None:
+        self._bindings = dict(bindings or {})
+        self._search_path = tuple(Path(each) for each in search_path)
+        self._region = region
+        self._account = account
+        self._now_ms = now_ms
+        self._lambda = convention(now_ms)
+        self._handlers: dict[tuple[str, bool], TaskHandler] = {}
+        self._targets: dict[tuple[str, bool], TaskHandler] = {}
+        self._clients: HttpClients | None = None
+        for key, value in self._bindings.items():
+            _check(key, value)
+        self._functions: dict[str, FunctionReference] = {}
+        for key in self._bindings:
+            function = None if is_target(key) else parse_function(key)
+            if function is not None:
+                self._functions[key] = function
+
+    def handler_for(self, resource: str, arguments: Json = None) -> TaskHandler:
+        """The handler that performs tasks of this resource.
+
+        With its `arguments`, a ``lambda:invoke`` of a function that blocks gives a handler that says so; without
+        them it gives a coroutine that takes a thread of its own.
+
+        Raises UnboundResourceError, or BindingError if the target that is bound cannot be used.
+        """
+        key = self._key(resource)
+        if key is not None:
+            return self._handler(key, is_function=_is_function(resource))
+        if is_target(resource):
+            return self._target(resource, PLAIN)
+        if INVOKE.fullmatch(resource):
+            return self._lambda_invoke(arguments)
+        raise UnboundResourceError([resource])
+
+    def required(self, resource: str, function_name: str | None = None) -> str | None:
+        """What is still to be bound before a task of this resource can run; None if nothing is.
+
+        `function_name` matters to ``lambda:invoke`` alone: its FunctionName, or None if it is computed at run time. A
+        ``lambda:invoke`` is satisfied by a binding for itself, by one for its function or, if that is computed, by
+        one for any Lambda function: which one is called is then known only at run time, and a function without a
+        binding fails as Lambda.ResourceNotFoundException.
+        """
+        if self._key(resource) is not None or is_target(resource):
+            return None
+        if not INVOKE.fullmatch(resource):
+            return resource
+        if function_name is None:
+            return None if self._functions else _UNNAMED
+        return None if self._function_key(NamedFunction.of(function_name)) is not None else function_name
+
+    def missing(self, tasks: Iterable[TaskRequirement]) -> tuple[str, ...]:
+        """What these tasks still need bound, each once, in order. Empty if all can run."""
+        found: dict[str, None] = {}
+        for task in tasks:
+            resource, function_name = (task, None) if isinstance(task, str) else task
+            lacking = self.required(resource, function_name)
+            if lacking is not None:
+                found[lacking] = None
+        return tuple(found)
+
+    def prepare(self, tasks: Iterable[TaskRequirement]) -> None:
+        """Make every handler that these tasks need, so that nothing about them fails later.
+
+        Raises UnboundResourceError that lists all that is missing, or else BindingError that lists every target that
+        cannot be used.
+        """
+        wanted = list(tasks)
+        missing = self.missing(wanted)
+        if missing:
+            raise UnboundResourceError(missing)
+        faults: dict[str, None] = {}
+        for task in wanted:
+            resource, function_name = (task, None) if isinstance(task, str) else task
+            keys: list[str | None] = [None]
+            if self._key(resource) is None and INVOKE.fullmatch(resource):
+                named = None if function_name is None else NamedFunction.of(function_name)
+                keys = list(self._functions) if named is None else [self._function_key(named)]
+            for key in keys:
+                try:
+                    self.handler_for(resource) if key is None else self._handler(key, is_function=True)
+                except BindingError as error:
+                    faults[str(error)] = None
+        if faults:
+            raise BindingError("\n".join(faults))
+
+    async def aclose(self) -> None:
+        """Close connections that the running event loop's tasks have opened. May be called twice."""
+        if self._clients is not None:
+            await self._clients.aclose()
+
+    def _key(self, resource: str) -> str | None:
+        """The binding of a resource as a whole."""
+        if resource in self._bindings:
+            return resource
+        return self._function_key(NamedFunction.of(resource)) if _is_function(resource) else None
+
+    def _function_key(self, named: NamedFunction) -> str | None:
+        """The binding of a Lambda function: by its text, or else the most specific one, the first of equals."""
+        if named.text in self._bindings:
+            return named.text
+        best, best_score = None, -1
+        for key, bound in self._functions.items():
+            score = bound.agreement(named.reference)
+            if score is not None and score > best_score:
+                best, best_score = key, score
+        return best
+
+    def _find_function(self, named: NamedFunction) -> TaskHandler | None:
+        key = self._function_key(named)
+        return None if key is None else self._handler(key, is_function=True)
+
+    def _lambda_invoke(self, arguments: Json) -> LambdaInvoke:
+        handler = None
+        if arguments is not None and not invoke_faults(arguments):
+            handler = self._find_function(NamedFunction.of_invoke(arguments))
+        return LambdaInvoke(
+            self._find_function,
+            region=self._region,
+            account=self._account,
+            now_ms=self._now_ms,
+            blocking=handler is not None and handler.blocking,
+        )
+
+    def _handler(self, key: str, *, is_function: bool) -> TaskHandler:
+        made = self._handlers.get((key, is_function))
+        if made is None:
+            calling = self._lambda if is_function else PLAIN
+            binding = self._bindings[key]
+            if isinstance(binding, str):
+                made = self._target(binding, calling)
+            elif _is_handler(binding):
+                made = binding
+            else:
+                made = FunctionHandler(cast("TaskFunction", binding), calling)
+            self._handlers[key, is_function] = made
+        return made
+
+    def _target(self, target: str, calling: CallingConvention) -> TaskHandler:
+        made = self._targets.get((target, calling is PLAIN))
+        if made is None:
+            made = self._targets[target, calling is PLAIN] = self._make_target(target, calling)
+        return made
+
+    def _make_target(self, target: str, calling: CallingConvention) -> TaskHandler:
+        if target.startswith("python:"):
+            return FunctionHandler(load_python(target, self._search_path), calling)
+        if target.startswith("exec:"):
+            from statemachine.integrations.process import ProcessHandler
+
+            return ProcessHandler(target, self._search_path)
+        from statemachine.integrations.http import HttpClients, HttpHandler
+
+        if self._clients is None:
+            self._clients = HttpClients()
+        return HttpHandler(target, self._clients, self._now_ms)
+
+
+def _is_function(resource: str) -> bool:
+    """Whether a Resource is a Lambda function's ARN; a bare name is none."""
+    return ":function:" in resource and parse_function(resource) is not None
+
+
+def _is_handler(binding: TaskHandler | TaskFunction) -> TypeGuard[TaskHandler]:
+    return callable(getattr(binding, "perform", None)) and isinstance(getattr(binding, "blocking", None), bool)
+
+
+def _check(key: Any, binding: Any) -> None:
+    if not isinstance(key, str) or not key:
+        raise BindingError(f"a task is bound by the text of its resource, not by {key!r:.80}")
+    if isinstance(binding, str):
+        if not is_target(binding):
+            raise BindingError(f"{key}: {unknown_target(binding)}")
+    elif not callable(binding) and not _is_handler(binding):
+        raise BindingError(f"{key}: a {type(binding).__name__} is no function, TaskHandler or target")

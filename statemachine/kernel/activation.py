@@ -1,0 +1,314 @@
+"""Activation: one call of `advance`, from an event to the commands and history that follow from it.
+
+Rules
+- Everything that changes an `Execution` goes through here: recording history, entering and leaving states, opening
+  and closing scopes, asking the host for work, failing. State modules decide *what*; this module knows *how*.
+- An error inside a state is a `Failure` of its frame; a mistake of ours is any other exception and leaves `advance`.
+- The scheduling order is first in, first out: each ready frame makes one transition and goes to the back. Branches
+  and iterations so advance side by side, and the order is the same on every host.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from statemachine.errors import DATA_LIMIT_EXCEEDED, RUNTIME, Failure, KernelError
+from statemachine.expressions.base import Values
+from statemachine.jsonvalue import Document, Json
+from statemachine.kernel.commands import (
+    CancelOperation,
+    CloseExecution,
+    Command,
+    ExecutionStatus,
+    ScheduleTask,
+    StartTimer,
+)
+from statemachine.kernel.context import context_object
+from statemachine.kernel.execution import Execution, Frame, Operation, Phase, Purpose, Scope
+from statemachine.kernel.history import HistoryEvent
+from statemachine.kernel.randomness import ExecutionDraws
+from statemachine.program.dataflow import Exit
+from statemachine.program.nodes import Address, Node, Program
+
+_CLOSED_TYPES = {
+    ExecutionStatus.SUCCEEDED: "ExecutionSucceeded",
+    ExecutionStatus.FAILED: "ExecutionFailed",
+    ExecutionStatus.TIMED_OUT: "ExecutionTimedOut",
+    ExecutionStatus.ABORTED: "ExecutionAborted",
+}
+
+
+def _never(run: Activation, frame: Frame, node: Any) -> None:
+    raise KernelError(f"a {type(node).__name__} has no such phase")
+
+
+def _no_children(run: Activation, parent: Frame, node: Any, scope: Scope, child: Frame, end: Any) -> None:
+    raise KernelError(f"a {type(node).__name__} has no children")
+
+
+class StateHandler(NamedTuple):
+    """What a state type does in each phase. `node` is of that type; `child_…` are for Parallel and Map."""
+
+    enter: Callable[[Activation, Frame, Any], None]
+    """The state was entered and this is recorded; start its work."""
+    restart: Callable[[Activation, Frame, Any], None] = _never
+    """A retrier said to start the work again."""
+    returned: Callable[[Activation, Frame, Any], None] = _never
+    """What the frame waited for is there."""
+    start_children: Callable[[Activation, Frame, Any], None] = _never
+    """There may be room for further children."""
+    child_ended: Callable[[Activation, Frame, Any, Scope, Frame, Document], None] = _no_children
+    """A branch or iteration (its scope and last frame) ended with an output."""
+    child_failed: Callable[[Activation, Frame, Any, Scope, Frame, Failure], None] = _no_children
+    """A branch or iteration failed; its scope and frame are still there."""
+
+
+class HistoryFullError(Exception):
+    """The next event would exceed the history limit; the execution fails."""
+
+
+class Activation:
+    """The execution being advanced, with what this step has produced so far."""
+
+    __slots__ = (
+        "_history_limit",
+        "_payload_limit",
+        "commands",
+        "draws",
+        "execution",
+        "handlers",
+        "history",
+        "nodes",
+        "program",
+    )
+
+    def __init__(self, program: Program, execution: Execution, handlers: Mapping[type, StateHandler]) -> None:
+        self.program = program
+        self.handlers = handlers
+        self.nodes: dict[Address, Node] = program.nodes
+        self.execution = execution
+        self.draws = ExecutionDraws(execution)
+        self.commands: list[Command] = []
+        self.history: list[HistoryEvent] = []
+        self._payload_limit = execution.limits.payload_bytes
+        self._history_limit = execution.limits.history_events
+
+    # -- recording ---------------------------------------------------------------------------------------------
+
+    def record(self, frame: Frame, event_type: str, details: dict[str, Json] | None = None) -> None:
+        """Record an event of a frame; the frame's next event will point back to it."""
+        if not frame.muted:
+            frame.last_event = self._append(event_type, frame.last_event, details)
+
+    def note(self, frame: Frame, event_type: str, details: dict[str, Json] | None = None) -> int:
+        """Record an event of a frame that its next one does not point back to; its id (0 if muted)."""
+        return 0 if frame.muted else self._append(event_type, frame.last_event, details)
+
+    def _append(self, event_type: str, previous: int, details: dict[str, Json] | None) -> int:
+        execution = self.execution
+        number = execution.history_length + 1
+        if self._history_limit is not None and number >= self._history_limit:
+            raise HistoryFullError
+        execution.history_length = number
+        self.history.append(HistoryEvent(number, event_type, execution.now_ms, previous, details))
+        return number
+
+    # -- reading -----------------------------------------------------------------------------------------------
+
+    def values(self, frame: Frame, node: Node) -> Values:
+        """What the expressions of a frame's state may read; ``$`` is the raw input."""
+        execution = self.execution
+        scope = execution.scopes[frame.scope]
+        return Values(
+            frame.raw_input.value,
+            lambda: context_object(execution, frame, scope, node),
+            scope.variables,
+            self.draws,
+        )
+
+    def new_id(self) -> int:
+        """An id for a scope, frame or operation: unique in the execution."""
+        execution = self.execution
+        number = execution.next_id
+        execution.next_id = number + 1
+        return number
+
+    # -- moving on ---------------------------------------------------------------------------------------------
+
+    def ready(self, frame: Frame, phase: Phase) -> None:
+        """Let a frame run on, in this phase."""
+        frame.phase = phase
+        self.execution.ready.append(frame.id)
+
+    def leave(self, frame: Frame, node: Node, exit: Exit, target: Address | None) -> None:
+        """Leave a state with its output and assignments, and go to `target`; None ends the scope."""
+        raw, result = frame.raw_input, frame.result
+        value = exit.output
+        if value is raw.value:
+            output = raw
+        elif result is not None and value is result.value:
+            output = result
+        else:
+            output = Document(value)
+        limit = self._payload_limit
+        if limit is not None and output is not raw and output.size > limit:
+            self.fail_scope(frame, Failure(DATA_LIMIT_EXCEEDED, too_large(node.name, "returned a result")))
+            return
+        details: dict[str, Json] = {"name": node.name, "output": output}
+        if exit.assigned:
+            self._assign(frame, exit.assigned)
+            details["assignedVariables"] = {name: Document(value).text for name, value in sorted(exit.assigned.items())}
+        self.record(frame, node.exited_type, details)
+        if target is None:
+            self._close_scope(frame, output)
+            return
+        frame.address = target
+        frame.raw_input = output
+        frame.result = None
+        frame.phase = Phase.ENTER
+        self.execution.ready.append(frame.id)
+
+    def _assign(self, frame: Frame, assigned: dict[str, Json]) -> None:
+        scope = self.execution.scopes[frame.scope]
+        scope.variables = {**scope.variables, **assigned}
+
+    # -- scopes ------------------------------------------------------------------------------------------------
+
+    def open_scope(
+        self, parent: Frame | None, index: int, start_at: Address, document: Document, variables: dict[str, Json]
+    ) -> tuple[Scope, Frame]:
+        """Start a States block: the root (no parent), a branch or an iteration."""
+        scope = Scope(self.new_id(), parent.id if parent else 0, index, variables)
+        frame = Frame(self.new_id(), scope.id, start_at, document)
+        if parent is not None:
+            frame.muted = parent.muted
+            frame.last_event = parent.last_event
+            assert parent.children is not None
+            parent.children.running[scope.id] = frame.id
+        self.execution.scopes[scope.id] = scope
+        self.execution.frames[frame.id] = frame
+        self.ready(frame, Phase.ENTER)
+        return scope, frame
+
+    def _drop(self, frame: Frame) -> Scope:
+        """Forget a frame and its scope, and whatever they wait for."""
+        execution = self.execution
+        if frame.operation:
+            self.cancel(frame.operation)
+        if frame.timeout:
+            self.cancel(frame.timeout)
+        del execution.frames[frame.id]
+        return execution.scopes.pop(frame.scope)
+
+    def _close_scope(self, frame: Frame, output: Document) -> None:
+        """The scope has ended with `output`."""
+        scope = self._drop(frame)
+        if not scope.parent_frame:
+            details = {"output": output}
+            self.close(ExecutionStatus.SUCCEEDED, frame.last_event, details, output=output)
+            return
+        parent = self.execution.frames[scope.parent_frame]
+        node = self.nodes[parent.address]
+        self.handlers[type(node)].child_ended(self, parent, node, scope, frame, output)
+
+    def fail_scope(self, frame: Frame, failure: Failure) -> None:
+        """The scope has failed: no Retry and no Catch took the failure of the state it was in."""
+        scope = self.execution.scopes[frame.scope]
+        if not scope.parent_frame:
+            details: dict[str, Json] = {}
+            if failure.error is not None:
+                details["error"] = failure.error
+            if failure.cause is not None:
+                details["cause"] = failure.cause
+            self.close(ExecutionStatus.FAILED, frame.last_event, details, failure=failure)
+            return
+        parent = self.execution.frames[scope.parent_frame]
+        node = self.nodes[parent.address]
+        self.handlers[type(node)].child_failed(self, parent, node, scope, frame, failure)
+
+    def abort(self, frame: Frame, cause_event: int) -> None:
+        """Cut a frame short because of the event `cause_event`, with everything below it.
+
+        A state that is under way is recorded as aborted if AWS has such an event for its type (facts
+        map-sibling-abort-events, parallel-sibling-wait-aborted, parallel-task-failure-state-aborted).
+        """
+        if frame.children is not None:
+            for child in list(frame.children.running.values()):
+                self.abort(self.execution.frames[child], cause_event)
+        node = self.nodes[frame.address]
+        kind = node.entered_type.removesuffix("Entered")
+        under_way = frame.phase is not Phase.ENTER and kind in _ABORTABLE
+        if under_way and kind in _RECORDED_AS_FAILED and frame.phase is Phase.FAILED:
+            under_way = False
+        if under_way and not frame.muted:
+            self._append(f"{kind}Aborted", cause_event, None)
+        self._drop(frame)
+
+    # -- asking the host ---------------------------------------------------------------------------------------
+
+    def schedule(self, frame: Frame, command: ScheduleTask) -> None:
+        """Ask for a task; the frame waits for it."""
+        frame.operation = command.operation
+        frame.phase = Phase.WAITING
+        self.execution.operations[command.operation] = Operation(command.operation, frame.id, Purpose.TASK, command)
+        self.commands.append(command)
+
+    def start_timer(self, frame_id: int, fire_at_ms: int, purpose: Purpose) -> int:
+        """Ask for a timer; its operation id."""
+        command = StartTimer(self.new_id(), fire_at_ms)
+        self.execution.operations[command.operation] = Operation(command.operation, frame_id, purpose, command)
+        heapq.heappush(self.execution.timers, (fire_at_ms, command.operation))
+        self.commands.append(command)
+        return command.operation
+
+    def cancel(self, operation: int) -> None:
+        """The answer is not wanted any more."""
+        if self.execution.operations.pop(operation, None) is not None:
+            self.commands.append(CancelOperation(operation))
+
+    # -- ending ------------------------------------------------------------------------------------------------
+
+    def close(
+        self,
+        status: ExecutionStatus,
+        previous: int,
+        details: dict[str, Json],
+        output: Document | None = None,
+        failure: Failure | None = None,
+    ) -> None:
+        """End the execution: cancel what is outstanding, record the last event, tell the host."""
+        execution = self.execution
+        for operation in list(execution.operations):
+            self.cancel(operation)
+        execution.timers.clear()
+        execution.frames.clear()
+        execution.scopes.clear()
+        execution.ready.clear()
+        execution.status, execution.output, execution.failure = status, output, failure
+        execution.history_length += 1
+        self.history.append(
+            HistoryEvent(execution.history_length, _CLOSED_TYPES[status], execution.now_ms, previous, details)
+        )
+        self.commands.append(CloseExecution(status, output, failure))
+
+    def close_full(self) -> None:
+        """End an execution whose history is full (developer guide, quotas: 25,000 events)."""
+        cause = f"The execution reached the maximum number of history events ({self._history_limit})."
+        self.close(
+            ExecutionStatus.FAILED,
+            self.execution.history_length,
+            {"error": RUNTIME, "cause": cause},
+            failure=Failure(RUNTIME, cause),
+        )
+
+
+def too_large(name: str, what: str) -> str:
+    """The cause of States.DataLimitExceeded (facts data-limit-pass-output, data-limit-parameters)."""
+    return f"The state/task '{name}' {what} with a size exceeding the maximum number of bytes service limit."
+
+
+_ABORTABLE = frozenset({"TaskState", "WaitState", "MapState", "ParallelState"})
+_RECORDED_AS_FAILED = frozenset({"MapState", "ParallelState"})
+"""Types whose failure has an event of its own, after which they are not aborted."""

@@ -1,0 +1,269 @@
+"""advance: the one entry into the kernel. Apply an event, run ready frames until none is left or fuel is spent.
+
+Contract (docs/kernel.md)
+- `advance` changes the execution and says what follows: commands for the host, events for the history. The host
+  stores both before it performs the first command.
+- It raises only for mistakes of this package (KernelError and the like); the execution in memory is then to be thrown
+  away and loaded again. Whatever the definition or the data do wrong is a failure inside the execution.
+- Same program, same execution, same event: same step, on every host and on replay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from statemachine.errors import RUNTIME, EvaluationError, Failure, KernelError
+from statemachine.expressions.base import PathNotFoundError
+from statemachine.jsonvalue import Document
+from statemachine.kernel.activation import Activation, HistoryFullError
+from statemachine.kernel.commands import Command, ExecutionStatus, Yield
+from statemachine.kernel.events import (
+    Event,
+    ExecutionStarted,
+    Resumed,
+    StopRequested,
+    TaskFailed,
+    TaskHeartbeatLost,
+    TaskSucceeded,
+    TimerFired,
+)
+from statemachine.kernel.execution import Execution, Frame, Operation, Phase, Purpose
+from statemachine.kernel.history import HistoryEvent
+from statemachine.kernel.recovery import handle_failure
+from statemachine.kernel.states import HANDLERS, task
+from statemachine.limits import AWS_LIMITS, Limits
+from statemachine.program.nodes import Node, Program, TaskNode
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What follows from an event."""
+
+    commands: tuple[Command, ...]
+    history: tuple[HistoryEvent, ...]
+
+
+def advance(program: Program, execution: Execution, event: Event) -> Step:
+    """Advance an execution by one event. An event for a closed execution changes nothing."""
+    if program.sha256 != execution.definition_sha256:
+        raise KernelError("the program is not the one that the execution was started with")
+    if execution.closed:
+        return Step((), ())
+    if event.at_ms > execution.now_ms:
+        execution.now_ms = event.at_ms
+    run = Activation(program, execution, HANDLERS)
+    try:
+        _apply(run, event)
+        _run_ready(run)
+    except HistoryFullError:
+        run.close_full()
+    return Step(tuple(run.commands), tuple(run.history))
+
+
+def _apply(run: Activation, event: Event) -> None:
+    """Turn an event into ready frames."""
+    match event:
+        case ExecutionStarted():
+            _start(run)
+        case TaskSucceeded(operation=operation, output=output):
+            if found := _task(run, operation):
+                task.succeeded(run, *found, output)
+        case TaskFailed(operation=operation, failure=failure):
+            if found := _task(run, operation):
+                task.failed(run, *found, failure)
+        case TaskHeartbeatLost(operation=operation):
+            if found := _task(run, operation, cancel=True):
+                task.timed_out(run, *found, heartbeat=True)
+        case TimerFired():
+            _fire_timers(run)
+        case StopRequested(error=error, cause=cause):
+            details = {key: text for key, text in (("error", error), ("cause", cause)) if text is not None}
+            run.close(ExecutionStatus.ABORTED, 0, details, failure=Failure(error, cause) if details else None)
+        case Resumed():
+            pass
+        case _:
+            assert_never(event)
+
+
+def _start(run: Activation) -> None:
+    execution = run.execution
+    if execution.history_length:
+        raise KernelError("the execution has already started")
+    execution.started_ms = execution.now_ms
+    details = {"input": execution.input, "roleArn": execution.role_arn}
+    execution.history_length = 1
+    run.history.append(HistoryEvent(1, "ExecutionStarted", execution.now_ms, 0, details))
+    run.open_scope(None, 0, run.program.start_at, execution.input, {})
+    if run.program.timeout_seconds is not None:
+        deadline_ms = execution.now_ms + run.program.timeout_seconds * 1000
+        run.start_timer(0, deadline_ms, Purpose.EXECUTION_TIMEOUT)
+
+
+def _task(run: Activation, operation: int, *, cancel: bool = False) -> tuple[Frame, TaskNode] | None:
+    """The frame and node that wait for a task; its operation and timeout are over. None for a late answer."""
+    execution = run.execution
+    found = execution.operations.get(operation)
+    if found is None or found.purpose is not Purpose.TASK:
+        return None
+    frame = execution.frames[found.frame]
+    node = run.nodes[frame.address]
+    assert isinstance(node, TaskNode)
+    if cancel:
+        run.cancel(operation)
+    else:
+        del execution.operations[operation]
+    frame.operation = 0
+    if frame.timeout:
+        run.cancel(frame.timeout)
+        frame.timeout = 0
+    return frame, node
+
+
+def _fire_timers(run: Activation) -> None:
+    """Fire every timer that is due, in the order of time and id."""
+    execution = run.execution
+    due: list[Operation] = []
+    while (deadline := execution.next_deadline_ms()) is not None and deadline <= execution.now_ms:
+        operation = execution.timers[0][1]
+        due.append(execution.operations.pop(operation))
+    for fired in due:
+        if execution.closed:
+            return
+        if fired.purpose is Purpose.EXECUTION_TIMEOUT:
+            run.close(ExecutionStatus.TIMED_OUT, 0, {})
+        elif (frame := execution.frames.get(fired.frame)) is not None:
+            _fire(run, frame, fired)
+
+
+def _fire(run: Activation, frame: Frame, fired: Operation) -> None:
+    match fired.purpose:
+        case Purpose.WAIT:
+            frame.operation = 0
+            run.ready(frame, Phase.RETURNED)
+        case Purpose.RETRY:
+            frame.operation = 0
+            run.ready(frame, Phase.RETRY)
+        case Purpose.TASK_TIMEOUT:
+            frame.timeout = 0
+            if found := _task(run, frame.operation, cancel=True):
+                task.timed_out(run, *found, heartbeat=False)
+        case Purpose.TASK | Purpose.EXECUTION_TIMEOUT:
+            raise KernelError(f"no timer has the purpose {fired.purpose}")
+
+
+def _run_ready(run: Activation) -> None:
+    execution = run.execution
+    ready, frames, nodes = execution.ready, execution.frames, run.nodes
+    fuel = execution.limits.fuel
+    while ready:
+        if fuel <= 0:
+            run.commands.append(Yield())
+            return
+        frame = frames.get(ready.popleft())
+        if frame is None:
+            continue  # it was cut short while it was ready
+        fuel -= 1
+        node = nodes[frame.address]
+        try:
+            _run_frame(run, frame, node)
+        except task.DataLimitError as error:
+            _fail(run, frame, Failure(error.error, error.cause))
+        except EvaluationError as error:
+            _fail(run, frame, Failure(error.error, located(frame, node, error.cause)))
+        except PathNotFoundError as error:
+            _fail(run, frame, Failure(RUNTIME, located(frame, node, str(error))))
+
+
+def _run_frame(run: Activation, frame: Frame, node: Node) -> None:
+    handler = HANDLERS[type(node)]
+    match frame.phase:
+        case Phase.ENTER:
+            frame.entered_at_ms = run.execution.now_ms
+            if frame.retry_count:
+                frame.attempts, frame.retry_count = (), 0
+            run.record(frame, node.entered_type, {"name": node.name, "input": frame.raw_input})
+            frame.entered_event = frame.last_event
+            handler.enter(run, frame, node)
+        case Phase.RETURNED:
+            handler.returned(run, frame, node)
+        case Phase.FAILED:
+            handle_failure(run, frame, node)
+        case Phase.RETRY:
+            handler.restart(run, frame, node)
+        case Phase.START_CHILDREN:
+            handler.start_children(run, frame, node)
+        case Phase.WAITING:
+            raise KernelError("a waiting frame is not ready")
+
+
+def _fail(run: Activation, frame: Frame, failure: Failure) -> None:
+    """A state could not be evaluated. While a failure is being handled (by a catcher, or by Fail) that ends the scope;
+    otherwise Retry and Catch have their say."""
+    if frame.children is not None and frame.children.running:
+        for child in list(frame.children.running.values()):
+            run.abort(run.execution.frames[child], frame.last_event)
+        frame.children.running.clear()
+    if frame.phase is Phase.FAILED:
+        run.fail_scope(frame, failure)
+        return
+    frame.failure = failure
+    run.ready(frame, Phase.FAILED)
+
+
+def located(frame: Frame, node: Node, cause: str) -> str:
+    """A cause as AWS words it, with the state and the event at which it was entered."""
+    return (
+        f"An error occurred while executing the state '{node.name}' "
+        f"(entered at the event id #{frame.entered_event}). {cause}"
+    )
+
+
+def outstanding(execution: Execution) -> tuple[Command, ...]:
+    """The commands whose answers are awaited, to be given to a host again after a crash; Yield if fuel was spent."""
+    if execution.closed:
+        return ()
+    commands: list[Command] = [each.command for each in execution.operations.values()]
+    if execution.ready:
+        commands.append(Yield())
+    return tuple(commands)
+
+
+def new_execution(
+    program: Program,
+    *,
+    id: str,
+    input: Document,
+    seed: bytes,
+    machine_name: str = "StateMachine",
+    role_arn: str | None = None,
+    account: str = "123456789012",
+    region: str = "us-east-1",
+    limits: Limits = AWS_LIMITS,
+    express: bool = False,
+) -> Execution:
+    """An execution that has not started: send ExecutionStarted.
+
+    `seed`, of any length from 16 to 64 bytes, makes its draws and task tokens; account and region are only names in
+    its ARNs.
+    """
+    # An Express execution's ARN ends with an identifier of its own.
+    prefix = f"arn:aws:states:{region}:{account}"
+    kind = "express" if express else "execution"
+    return Execution(
+        id=id,
+        definition_sha256=program.sha256,
+        machine_name=machine_name,
+        input=input,
+        seed=seed,
+        limits=limits,
+        arn=f"{prefix}:{kind}:{machine_name}:{id}" + (f":{_uuid(seed)}" if express else ""),
+        machine_arn=f"{prefix}:stateMachine:{machine_name}",
+        role_arn=role_arn or f"arn:aws:iam::{account}:role/{machine_name}",
+        express=express,
+    )
+
+
+def _uuid(seed: bytes) -> str:
+    text = seed.hex()[:32]
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))

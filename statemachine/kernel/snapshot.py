@@ -1,0 +1,295 @@
+"""Execution <-> bytes, and Event <-> bytes: the formats that are stored. Written by hand, versioned.
+
+Rules
+- A snapshot is everything that `advance` needs besides the program; `decode(encode(x))` equals x.
+- Documents are a table of texts, referred to by index: what is shared in memory is stored once, and a text that was
+  made once is not made again.
+- A format that can still be read is never changed: a new one gets a new version and a decoder beside the old one.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from typing import Any, assert_never
+
+from statemachine.errors import Failure, KernelError
+from statemachine.jsonvalue import Document, Json, decode_json, encode_json
+from statemachine.kernel.commands import ExecutionStatus, ScheduleTask, StartTimer
+from statemachine.kernel.events import (
+    Event,
+    ExecutionStarted,
+    Resumed,
+    StopRequested,
+    TaskFailed,
+    TaskHeartbeatLost,
+    TaskSucceeded,
+    TimerFired,
+)
+from statemachine.kernel.execution import Children, Execution, Frame, Operation, Phase, Purpose, Scope
+from statemachine.limits import Limits
+
+VERSION = 1
+
+
+class _Documents:
+    """The table of documents while encoding."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self._kept: list[Document] = []  # keeps the ids below from being used again
+        self._index: dict[int, int] = {}
+
+    def add(self, document: Document | None) -> int | None:
+        if document is None:
+            return None
+        index = self._index.get(id(document))
+        if index is None:
+            index = self._index[id(document)] = len(self.texts)
+            self.texts.append(document.text)
+            self._kept.append(document)
+        return index
+
+
+def encode_execution(execution: Execution) -> bytes:
+    """The execution as bytes."""
+    documents = _Documents()
+    body = {
+        "version": VERSION,
+        "id": execution.id,
+        "definition": execution.definition_sha256,
+        "machine": execution.machine_name,
+        "arns": [execution.arn, execution.machine_arn, execution.role_arn],
+        "express": execution.express,
+        "input": documents.add(execution.input),
+        "seed": execution.seed.hex(),
+        "limits": execution.limits.to_json(),
+        "clock": [execution.now_ms, execution.started_ms],
+        "counters": [execution.draws, execution.next_id, execution.history_length, execution.redrive_count],
+        "status": execution.status.value,
+        "output": documents.add(execution.output),
+        "failure": _encode_failure(execution.failure),
+        "scopes": [_encode_scope(execution, each) for each in execution.scopes.values()],
+        "frames": [_encode_frame(each, documents) for each in execution.frames.values()],
+        "operations": [_encode_operation(each, documents) for each in execution.operations.values()],
+        "ready": list(execution.ready),
+    }
+    body["documents"] = documents.texts
+    return encode_json(body)
+
+
+def decode_execution(data: bytes) -> Execution:
+    """The inverse. Raises KernelError for a version that it does not know."""
+    body: dict[str, Any] = decode_json(data)
+    if body.get("version") != VERSION:
+        raise KernelError(f"a snapshot of version {body.get('version')} cannot be read by this release")
+    documents = [Document(decode_json(text), text.encode()) for text in body["documents"]]
+    arn, machine_arn, role_arn = body["arns"]
+    now_ms, started_ms = body["clock"]
+    draws, next_id, history_length, redrive_count = body["counters"]
+    execution = Execution(
+        id=body["id"],
+        definition_sha256=body["definition"],
+        machine_name=body["machine"],
+        input=documents[body["input"]],
+        seed=bytes.fromhex(body["seed"]),
+        limits=Limits.from_json(body["limits"]),
+        arn=arn,
+        machine_arn=machine_arn,
+        role_arn=role_arn,
+        express=body["express"],
+        now_ms=now_ms,
+        started_ms=started_ms,
+        draws=draws,
+        next_id=next_id,
+        history_length=history_length,
+        status=ExecutionStatus(body["status"]),
+        output=_at(documents, body["output"]),
+        failure=_decode_failure(body["failure"]),
+        redrive_count=redrive_count,
+        ready=deque(body["ready"]),
+    )
+    execution.frames = {each[0]: _decode_frame(each, documents) for each in body["frames"]}
+    for each in body["scopes"]:
+        _decode_scope(execution, each)
+    for each in body["operations"]:
+        operation = _decode_operation(each, documents)
+        execution.operations[operation.id] = operation
+        if isinstance(operation.command, StartTimer):
+            heapq.heappush(execution.timers, (operation.command.fire_at_ms, operation.id))
+    return execution
+
+
+def _at(documents: list[Document], index: int | None) -> Document | None:
+    return None if index is None else documents[index]
+
+
+def _encode_failure(failure: Failure | None) -> Json:
+    return None if failure is None else [failure.error, failure.cause]
+
+
+def _decode_failure(data: Json) -> Failure | None:
+    return None if data is None else Failure(data[0], data[1])
+
+
+def _encode_scope(execution: Execution, scope: Scope) -> Json:
+    """Of the variables only those that the enclosing scope does not have, or has with another value."""
+    own = scope.variables
+    if scope.parent_frame:
+        outer = execution.scopes[execution.frames[scope.parent_frame].scope].variables
+        if own is outer:
+            own = {}
+        else:
+            own = {name: value for name, value in own.items() if name not in outer or outer[name] is not value}
+    item = scope.item if scope.iteration else None
+    return [scope.id, scope.parent_frame, scope.index, own, scope.iteration, item, scope.muted]
+
+
+def _decode_scope(execution: Execution, data: list[Any]) -> None:
+    number, parent_frame, index, own, iteration, item, muted = data
+    variables: dict[str, Json] = own
+    if parent_frame:  # scopes are listed in the order of their start: the enclosing one is there
+        outer = execution.scopes[execution.frames[parent_frame].scope].variables
+        variables = {**outer, **own} if own else outer
+    execution.scopes[number] = Scope(number, parent_frame, index, variables, iteration, item, muted)
+
+
+def _encode_frame(frame: Frame, documents: _Documents) -> Json:
+    children = frame.children
+    return [
+        frame.id,
+        frame.scope,
+        frame.address,
+        documents.add(frame.raw_input),
+        int(frame.phase),
+        frame.muted,
+        [frame.last_event, frame.entered_event, frame.entered_at_ms],
+        [frame.attempts, frame.retry_count],
+        [frame.operation, frame.timeout],
+        documents.add(frame.result),
+        _encode_failure(frame.failure),
+        None if children is None else _encode_children(children, documents),
+    ]
+
+
+def _decode_frame(data: list[Any], documents: list[Document]) -> Frame:
+    number, scope, address, raw_input, phase, muted, events, attempts, operations, result, failure, children = data
+    return Frame(
+        id=number,
+        scope=scope,
+        address=address,
+        raw_input=documents[raw_input],
+        phase=Phase(phase),
+        muted=muted,
+        last_event=events[0],
+        entered_event=events[1],
+        entered_at_ms=events[2],
+        attempts=tuple(attempts[0]),
+        retry_count=attempts[1],
+        operation=operations[0],
+        timeout=operations[1],
+        result=_at(documents, result),
+        failure=_decode_failure(failure),
+        children=None if children is None else _decode_children(children, documents),
+    )
+
+
+def _encode_children(children: Children, documents: _Documents) -> Json:
+    return [
+        children.total,
+        [[scope, frame] for scope, frame in children.running.items()],
+        children.next_index,
+        [documents.add(each) for each in children.outputs],
+        children.items,
+        children.concurrency,
+        children.failed_count,
+        children.tolerated_count,
+        children.tolerated_percentage,
+        children.map_run,
+    ]
+
+
+def _decode_children(data: list[Any], documents: list[Document]) -> Children:
+    total, running, next_index, outputs, items, concurrency, failed, count, percentage, map_run = data
+    return Children(
+        total=total,
+        running={scope: frame for scope, frame in running},  # noqa: C416 - lists, not pairs
+        next_index=next_index,
+        outputs=[_at(documents, each) for each in outputs],
+        items=items,
+        concurrency=concurrency,
+        failed_count=failed,
+        tolerated_count=count,
+        tolerated_percentage=percentage,
+        map_run=map_run,
+    )
+
+
+def _encode_operation(operation: Operation, documents: _Documents) -> Json:
+    command = operation.command
+    head = [operation.id, operation.frame, operation.purpose.value]
+    if isinstance(command, StartTimer):
+        return [*head, command.fire_at_ms]
+    return [
+        *head,
+        command.resource,
+        documents.add(command.arguments),
+        command.state,
+        command.attempt,
+        command.deadline_ms,
+        command.heartbeat_seconds,
+    ]
+
+
+def _decode_operation(data: list[Any], documents: list[Document]) -> Operation:
+    number, frame, purpose, *rest = data
+    command: StartTimer | ScheduleTask
+    if len(rest) == 1:
+        command = StartTimer(number, rest[0])
+    else:
+        resource, arguments, state, attempt, deadline_ms, heartbeat_seconds = rest
+        command = ScheduleTask(number, resource, documents[arguments], state, attempt, deadline_ms, heartbeat_seconds)
+    return Operation(number, frame, Purpose(purpose), command)
+
+
+def encode_event(event: Event) -> bytes:
+    """An event as bytes: a JSON array of its name, its time and its fields."""
+    match event:
+        case TaskSucceeded(at_ms=at_ms, operation=operation, output=output):
+            return b'["TaskSucceeded",%d,%d,%b]' % (at_ms, operation, output.encoded)
+        case TimerFired(at_ms=at_ms):
+            return b'["TimerFired",%d]' % at_ms
+        case Resumed(at_ms=at_ms):
+            return b'["Resumed",%d]' % at_ms
+        case ExecutionStarted(at_ms=at_ms):
+            return b'["ExecutionStarted",%d]' % at_ms
+        case TaskFailed(at_ms=at_ms, operation=operation, failure=failure):
+            return encode_json(["TaskFailed", at_ms, operation, failure.error, failure.cause])
+        case TaskHeartbeatLost(at_ms=at_ms, operation=operation):
+            return encode_json(["TaskHeartbeatLost", at_ms, operation])
+        case StopRequested(at_ms=at_ms, error=error, cause=cause):
+            return encode_json(["StopRequested", at_ms, error, cause])
+        case _:
+            assert_never(event)
+
+
+def decode_event(data: bytes) -> Event:
+    """The inverse. Raises KernelError for an event that this release does not know."""
+    match decode_json(data):
+        case ["TaskSucceeded", int(at_ms), int(operation), output]:
+            start = data.index(b",", data.index(b",", data.index(b",") + 1) + 1) + 1
+            return TaskSucceeded(at_ms, operation, Document(output, data[start:-1]))
+        case ["TimerFired", int(at_ms)]:
+            return TimerFired(at_ms)
+        case ["Resumed", int(at_ms)]:
+            return Resumed(at_ms)
+        case ["ExecutionStarted", int(at_ms)]:
+            return ExecutionStarted(at_ms)
+        case ["TaskFailed", int(at_ms), int(operation), error, cause]:
+            return TaskFailed(at_ms, operation, Failure(error, cause))
+        case ["TaskHeartbeatLost", int(at_ms), int(operation)]:
+            return TaskHeartbeatLost(at_ms, operation)
+        case ["StopRequested", int(at_ms), error, cause]:
+            return StopRequested(at_ms, error, cause)
+        case _:
+            raise KernelError(f"this event cannot be read by this release: {data[:120]!r}")

@@ -1,0 +1,187 @@
+"""Map: runs its processor once per item, at most MaxConcurrency at a time; the result is the list of outputs.
+
+Rules (recorded; facts map-*)
+- ``$`` in ItemSelector is the state's effective input; the item is in the context object.
+- Inline: MapIterationStarted, then Succeeded, Failed or Aborted for each. An iteration that starts when another one
+  ends points to that one's last state, as does the MapIterationSucceeded; the closing events follow the latter.
+- One failing iteration fails the state: in the order of their indexes, the failing iteration is recorded as failed,
+  the running ones as aborted, each with the state that was under way.
+- Distributed: the iterations are executions of their own, so the history has MapRunStarted and MapRunSucceeded or
+  MapRunFailed instead. Failures up to ToleratedFailureCount or …Percentage are tolerated; without either, the first
+  failure fails the state with its own error.
+- MaxConcurrency 0 is as much as AWS runs at a time (Limits).
+"""
+
+from __future__ import annotations
+
+from statemachine.errors import EXCEED_TOLERATED_FAILURE_THRESHOLD, Failure
+from statemachine.expressions.base import Values
+from statemachine.jsonvalue import Document, Json
+from statemachine.kernel.activation import Activation, StateHandler
+from statemachine.kernel.context import context_object, iteration_context
+from statemachine.kernel.execution import Children, Frame, Phase, Scope
+from statemachine.kernel.states.parallel import joined
+from statemachine.program.nodes import MapNode
+
+
+def enter(run: Activation, frame: Frame, node: MapNode) -> None:
+    """Find the items and start as many iterations as may run."""
+    values = run.values(frame, node)
+    effective = node.flow.effective_input(values)
+    items = node.items(values, effective)
+    numbers = values if effective is values.input else values.with_input(effective)
+    concurrency = 0 if node.max_concurrency is None else node.max_concurrency(numbers)
+    run.record(frame, "MapStateStarted", {"length": len(items)})
+    children = Children(total=len(items), items=items, outputs=[None] * len(items))
+    limits = run.execution.limits
+    most = limits.distributed_map_concurrency if node.distributed else limits.map_concurrency
+    children.concurrency = min(concurrency or most, most)
+    if node.distributed:
+        children.tolerated_count = None if node.tolerated_count is None else node.tolerated_count(numbers)
+        if node.tolerated_percentage is not None:
+            children.tolerated_percentage = node.tolerated_percentage(numbers)
+        _start_map_run(run, frame, node, children)
+    frame.children = children
+    frame.phase = Phase.WAITING
+    _start_iterations(run, frame, node)
+    if not children.running:
+        _all_ended(run, frame, node)
+
+
+def _start_map_run(run: Activation, frame: Frame, node: MapNode, children: Children) -> None:
+    execution = run.execution
+    prefix = execution.machine_arn.replace(":stateMachine:", ":mapRun:")
+    children.map_run = f"{prefix}/{node.label or run.draws.uuid()}:{run.draws.uuid()}"
+    run.record(frame, "MapRunStarted", {"mapRunArn": children.map_run})
+
+
+def _start_iterations(run: Activation, frame: Frame, node: MapNode) -> None:
+    """Start iterations while there is room. They point to the frame's last event."""
+    children = frame.children
+    assert children is not None
+    while children.next_index < children.total and len(children.running) < children.concurrency:
+        index = children.next_index
+        item = children.items[index]
+        children.next_index += 1
+        document = _iteration_input(run, frame, node, index, item)
+        scope, child = run.open_scope(
+            frame, index, node.start_at, document, run.execution.scopes[frame.scope].variables
+        )
+        scope.iteration, scope.item = True, item
+        if node.distributed:
+            scope.muted = child.muted = True
+        elif not frame.muted:
+            child.last_event = run.note(frame, "MapIterationStarted", {"name": node.name, "index": index})
+
+
+def _iteration_input(run: Activation, frame: Frame, node: MapNode, index: int, item: Json) -> Document:
+    if node.item_selector is None:
+        return Document(item)
+    values = run.values(frame, node)
+    effective = node.flow.effective_input(values)
+    execution, scope = run.execution, run.execution.scopes[frame.scope]
+
+    def context() -> Json:
+        return {**context_object(execution, frame, scope, node), "Map": iteration_context(index, item)}
+
+    return Document(node.item_selector(Values(effective, context, values.variables, run.draws)))
+
+
+def child_ended(run: Activation, parent: Frame, node: MapNode, scope: Scope, child: Frame, output: Document) -> None:
+    """An iteration is done: the next one may start."""
+    children = parent.children
+    assert children is not None
+    del children.running[scope.id]
+    children.outputs[scope.index] = output
+    if not node.distributed:
+        parent.last_event = child.last_event
+        succeeded = run.note(parent, "MapIterationSucceeded", {"name": node.name, "index": scope.index})
+        if not children.running and children.next_index == children.total:
+            parent.last_event = succeeded
+    _go_on(run, parent, node)
+
+
+def _go_on(run: Activation, parent: Frame, node: MapNode) -> None:
+    children = parent.children
+    assert children is not None
+    # A failing ItemSelector is a failure of the Map, found while an iteration's frame runs: hence its own phase.
+    if children.next_index < children.total:
+        if parent.phase is Phase.WAITING:
+            run.ready(parent, Phase.START_CHILDREN)
+    elif not children.running:
+        _all_ended(run, parent, node)
+
+
+def start_children(run: Activation, frame: Frame, node: MapNode) -> None:
+    """There may be room for further iterations."""
+    frame.phase = Phase.WAITING
+    _start_iterations(run, frame, node)
+
+
+def _all_ended(run: Activation, frame: Frame, node: MapNode) -> None:
+    if node.distributed:
+        run.record(frame, "MapRunSucceeded")
+    run.note(frame, "MapStateSucceeded")
+    run.ready(frame, Phase.RETURNED)
+
+
+def child_failed(run: Activation, parent: Frame, node: MapNode, scope: Scope, child: Frame, failure: Failure) -> None:
+    """An iteration failed."""
+    children = parent.children
+    assert children is not None
+    if node.distributed:
+        children.failed_count += 1
+        declared = children.tolerated_count is not None or children.tolerated_percentage is not None
+        if declared and _tolerated(children):
+            run.abort(child, 0)
+            del children.running[scope.id]
+            _go_on(run, parent, node)
+            return
+        if declared:
+            failure = Failure(
+                EXCEED_TOLERATED_FAILURE_THRESHOLD, "The specified tolerated failure threshold was exceeded"
+            )
+    else:
+        parent.last_event = child.last_event
+    for scope_id, frame_id in list(children.running.items()):
+        if not node.distributed:
+            index = run.execution.scopes[scope_id].index
+            end = "Failed" if scope_id == scope.id else "Aborted"
+            run.note(parent, f"MapIteration{end}", {"name": node.name, "index": index})
+        run.abort(run.execution.frames[frame_id], parent.last_event)
+    children.running.clear()
+    if node.distributed:
+        run.record(parent, "MapRunFailed", _details(failure))
+    parent.failure = failure
+    run.ready(parent, Phase.FAILED)
+
+
+def _tolerated(children: Children) -> bool:
+    """Whether the failures so far stay within both thresholds that are declared."""
+    if children.tolerated_count is not None and children.failed_count > children.tolerated_count:
+        return False
+    percentage = children.tolerated_percentage
+    return percentage is None or children.failed_count * 100 <= percentage * children.total
+
+
+def _details(failure: Failure) -> dict[str, Json]:
+    pairs = (("error", failure.error), ("cause", failure.cause))
+    return {key: value for key, value in pairs if value is not None}
+
+
+def returned(run: Activation, frame: Frame, node: MapNode) -> None:
+    """Leave with the outputs of the iterations that succeeded."""
+    assert frame.children is not None
+    frame.result = joined([output for output in frame.children.outputs if output is not None])
+    frame.children = None
+    run.leave(frame, node, node.flow.exit(run.values(frame, node), frame.result.value), node.next)
+
+
+HANDLER = StateHandler(
+    enter,
+    restart=enter,
+    returned=returned,
+    start_children=start_children,
+    child_ended=child_ended,
+    child_failed=child_failed,
+)

@@ -1,0 +1,163 @@
+"""The program: one frozen node per state, addresses resolved, expressions compiled.
+
+Rules
+- A program holds closures and is never stored: it is rebuilt from the definition's text. A frame points into it by
+  `address`, the state's path in the definition, which survives recompiling.
+- A field that may be a number, a path or (in JSONata) an expression is compiled to one closure, or None if absent;
+  a constant number is a closure too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from statemachine.errors import Failure
+from statemachine.expressions.base import Evaluate, Values
+from statemachine.jsonvalue import Document, Json
+from statemachine.program.dataflow import CatchFlow, DataFlow
+from statemachine.program.resources import Resource
+
+Address: TypeAlias = str
+Condition: TypeAlias = Callable[[Values], bool]
+Number: TypeAlias = Callable[[Values], int]
+"""Compiled number field. Raises EvaluationError with AWS's wording if the data holds no such number."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetrierNode:
+    """A Retrier; times in milliseconds."""
+
+    error_equals: tuple[str, ...]
+    interval_ms: int
+    max_attempts: int
+    backoff_rate: float
+    max_delay_ms: int | None
+    full_jitter: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CatcherNode:
+    """A Catcher."""
+
+    error_equals: tuple[str, ...]
+    next: Address
+    flow: CatchFlow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateNode:
+    """What every node has. `next` is None when the state ends its scope."""
+
+    name: str
+    address: Address
+    flow: DataFlow
+    next: Address | None
+    entered_type: str
+    """The history's event type, for instance ``PassStateEntered``."""
+    exited_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassNode(StateNode):
+    """A Pass; `result` if it has one."""
+
+    result: Document | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SucceedNode(StateNode):
+    """A Succeed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailNode(StateNode):
+    """A Fail: evaluates to the failure."""
+
+    failure: Callable[[Values], Failure]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleNode:
+    """A Choice rule with the data flow that applies when it matches."""
+
+    condition: Condition
+    next: Address
+    flow: DataFlow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceNode(StateNode):
+    """A Choice; `next` is its Default."""
+
+    rules: tuple[RuleNode, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitNode(StateNode):
+    """A Wait: `until` gives the time in milliseconds since 1970, from the time it was entered."""
+
+    until: Callable[[Values, int], int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkNode(StateNode):
+    """A state that can be retried and caught."""
+
+    retriers: tuple[RetrierNode, ...]
+    catchers: tuple[CatcherNode, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskNode(WorkNode):
+    """A Task; times in seconds."""
+
+    resource: Resource
+    timeout_seconds: Number | None
+    heartbeat_seconds: Number | None
+    credentials: Evaluate | None
+    static_function_name: str | None
+    """FunctionName of a ``lambda:invoke``, if the definition says it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParallelNode(WorkNode):
+    """A Parallel: the addresses where its branches start."""
+
+    branches: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapNode(WorkNode):
+    """A Map, inline or distributed."""
+
+    start_at: Address
+    items: Callable[[Values, Json], list[Json]]
+    """The items, from the values and the effective input."""
+    item_selector: Evaluate | None
+    """Evaluated on the effective input with the item in the context object; None: the item itself."""
+    max_concurrency: Number | None
+    tolerated_count: Callable[[Values], int] | None
+    tolerated_percentage: Callable[[Values], float] | None
+    distributed: bool
+    label: str | None
+
+
+Node: TypeAlias = PassNode | SucceedNode | FailNode | ChoiceNode | WaitNode | TaskNode | ParallelNode | MapNode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A compiled state machine."""
+
+    sha256: str
+    """Of the definition's text: an execution runs only with the definition it was started with."""
+    start_at: Address
+    nodes: dict[Address, Node]
+    timeout_seconds: int | None
+    comment: str | None = None
+
+    def tasks(self) -> list[TaskNode]:
+        """All Task nodes, in the order of the definition."""
+        return [node for node in self.nodes.values() if isinstance(node, TaskNode)]

@@ -1,0 +1,91 @@
+"""SyncEngine: the Engine for programs without an event loop. It runs one in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from statemachine.jsonvalue import Json
+from statemachine.kernel.history import HistoryEvent
+from statemachine.program.load import Definition
+from statemachine.runtime.engine import Engine
+from statemachine.runtime.results import ExecutionResult
+from statemachine.store.base import ExecutionRecord, Filter, Page
+
+T = TypeVar("T")
+
+
+class SyncEngine:
+    """The same methods as `Engine`, blocking, callable from any thread; use it as a context manager.
+
+    All arguments are those of `Engine`.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="statemachine-engine", daemon=True)
+        self._engine = Engine(*args, **options)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._call(self._engine.__aenter__())
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._call(self._engine.close())
+        self._call(self._loop.shutdown_default_executor())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    def start(self, definition: Definition, input: Json = None, **options: Any) -> str:
+        """See `Engine.start`."""
+        return self._call(self._engine.start(definition, input, **options))
+
+    def wait(self, execution_id: str) -> ExecutionResult:
+        """See `Engine.wait`."""
+        return self._call(self._engine.wait(execution_id))
+
+    def run(self, definition: Definition, input: Json = None, **options: Any) -> ExecutionResult:
+        """See `Engine.run`."""
+        return self._call(self._engine.run(definition, input, **options))
+
+    def resume(self, execution_id: str | None = None, **options: Any) -> list[str]:
+        """See `Engine.resume`."""
+        return self._call(self._engine.resume(execution_id, **options))
+
+    def stop(self, execution_id: str, error: str | None = None, cause: str | None = None) -> ExecutionResult:
+        """See `Engine.stop`."""
+        return self._call(self._engine.stop(execution_id, error, cause))
+
+    def describe(self, execution_id: str) -> ExecutionRecord:
+        """See `Engine.describe`."""
+        return self._engine.describe(execution_id)
+
+    def list(self, where: Filter = Filter(), limit: int = 50, cursor: str | None = None) -> Page:  # noqa: B008 - frozen
+        """See `Engine.list`."""
+        return self._engine.list(where, limit, cursor)
+
+    def history(self, execution_id: str) -> list[HistoryEvent]:
+        """See `Engine.history`."""
+        return self._engine.history(execution_id)
+
+
+def run(definition: Definition, input: Json = None, *, store: Any = "memory", **options: Any) -> ExecutionResult:
+    """Run one execution to its end: the call for a script.
+
+    `definition` is data, a text or a path; `input` JSON data; ``tasks={resource: function}`` binds the tasks. Nothing
+    is kept unless `store` names a place. Raises DefinitionError and UnboundResourceError before anything runs; how the
+    execution ended is in the result (`unwrap()` gives the output or raises).
+    """
+    start_options = {key: options.pop(key) for key in ("name", "machine_name", "durability") if key in options}
+    with SyncEngine(store, **options) as engine:
+        return engine.run(definition, input, **start_options)

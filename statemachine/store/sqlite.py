@@ -1,0 +1,417 @@
+"""SqliteStore: executions in one SQLite file (docs/durability.md).
+
+Rules
+- A commit of any number of executions is one transaction. What it writes is made before the transaction begins, and
+  what this object remembers changes after it has ended.
+- Each commit is an UPDATE of the execution's row, which checks owner and sequence, and one segment (segments.py): no
+  row for each history event, and no index on anything that changes while an execution runs.
+- What is owned is remembered here (`_Position`), so that a commit reads nothing.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from statemachine.errors import ExecutionOwnedError, StoreError
+from statemachine.kernel.commands import ExecutionStatus
+from statemachine.kernel.history import HistoryEvent
+from statemachine.store import reading
+from statemachine.store.base import (
+    Commit,
+    Durability,
+    ExecutionRecord,
+    Filter,
+    NewExecution,
+    Page,
+    Recovery,
+    Statistics,
+)
+from statemachine.store.checks import already_exists, check_history, damaged, not_claimed, out_of_sequence
+from statemachine.store.connections import Connections
+from statemachine.store.owners import Owner
+from statemachine.store.rows import bind_failure, bind_json, bind_text, list_page, place
+from statemachine.store.segments import INPUT, OUTPUT, Placed, SegmentEncoder
+
+BUSY_SECONDS: Final = 30.0
+"""How long a writer waits for another process's transaction."""
+PRUNE_EXECUTIONS: Final = 100
+"""Executions that one transaction removes."""
+
+_UPDATE_RUNNING: Final = (
+    "UPDATE executions SET sequence = ?, history_length = ?, updated_ms = ?, states = ?, next_deadline_ms = ? "
+    "WHERE key = ? AND owner = ? AND sequence = ?"
+)
+_UPDATE_STATUS: Final = (
+    "UPDATE executions SET sequence = ?, history_length = ?, updated_ms = ?, states = ?, next_deadline_ms = ?, "
+    "status = ?, stopped_ms = ?, error = ?, failure = ?, output = ?, owner = ? "
+    "WHERE key = ? AND owner = ? AND sequence = ?"
+)
+_INSERT_SEGMENT: Final = "INSERT INTO segments (place, first_id, events, history, texts) VALUES (?, ?, ?, ?, ?)"
+_INSERT_SNAPSHOT: Final = (
+    "INSERT OR REPLACE INTO snapshots (execution, sequence, segment, snapshot) VALUES (?, ?, ?, ?)"
+)
+_INSERT_EXECUTION: Final = (
+    "INSERT INTO executions (key, id, machine_name, definition, durability, tasks_source, started_ms, status, owner, "
+    "updated_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+_encode_events = msgspec.msgpack.Encoder().encode
+
+
+class _Position(NamedTuple):
+    """Where the next commit of an execution goes."""
+
+    key: int
+    sequence: int
+    segment: int
+    history_length: int
+    running: bool
+    durability: Durability
+    input: Placed | None
+    last: Placed | None
+    """The last document of the history. These two and the output are what a history may refer to."""
+
+
+class _Rows:
+    """What a transaction writes."""
+
+    def __init__(self) -> None:
+        self.updates: list[tuple[str, tuple[Any, ...], str]] = []
+        self.segments: list[tuple[Any, ...]] = []
+        self.snapshots: list[tuple[Any, ...]] = []
+        self.positions: dict[str, _Position | None] = {}
+        """Positions after the transaction; None where the owner has given it up."""
+        self.durability = Durability.NORMAL
+
+
+class SqliteStore:
+    """A store in one file. `path` is made if it is missing and `create` is set.
+
+    Raises StoreError, here and in every method, if the file cannot be used; the message says what to do.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        create: bool = True,
+        read_only: bool = False,
+        busy_seconds: float = BUSY_SECONDS,
+    ) -> None:
+        self.path = Path(path)
+        self._connections = Connections(self.path, create=create, read_only=read_only, busy_seconds=busy_seconds)
+        self._location = str(path)
+        self._owner = Owner(self.path.with_name(self.path.name + ".owners"))
+        self._encoder = SegmentEncoder()
+        self._positions: dict[str, _Position] = {}
+
+    def create(self, executions: Sequence[NewExecution], commits: Sequence[Commit] = ()) -> None:
+        """See Store.create."""
+        if not executions:
+            return self.commit(commits)
+        durability = Durability.NORMAL
+        if any(each.durability is Durability.FULL for each in executions):
+            durability = Durability.FULL
+        with self._connections.exclusive():
+            with self._connections.writing(durability) as connection:
+                owner = self._owner.acquire()
+                created = self._insert(connection, executions, owner)
+                rows = _Rows()
+                rows.positions.update(created)
+                for commit in commits:
+                    self._prepare(rows, commit, owner)
+                self._write(connection, rows)
+            self._remember(rows)
+        return None
+
+    def _insert(
+        self, connection: sqlite3.Connection, executions: Sequence[NewExecution], owner: str
+    ) -> dict[str, _Position]:
+        (last_key,) = connection.execute("SELECT coalesce(max(key), 0) FROM executions").fetchone()
+        key = last_key
+        definitions: dict[str, int] = {}
+        positions: dict[str, _Position] = {}
+        rows: list[tuple[Any, ...]] = []
+        origins: list[tuple[Any, ...]] = []
+        for new in executions:
+            key += 1
+            definition = definitions.get(new.definition_sha256)
+            if definition is None:
+                definition = definitions[new.definition_sha256] = _insert_definition(connection, new)
+            rows.append(
+                (
+                    key, bind_text(new.id), bind_text(new.machine_name), definition, new.durability,
+                    bind_text(new.tasks_source), new.started_ms, ExecutionStatus.RUNNING, owner, new.started_ms,
+                )
+            )  # fmt: skip
+            origins.append((key, new.input.encoded, new.snapshot))
+            positions[new.id] = _Position(key, 0, 0, 0, True, new.durability, (new.input, INPUT), None)
+        try:
+            connection.executemany(_INSERT_EXECUTION, rows)
+        except sqlite3.IntegrityError as error:
+            raise _conflict(connection, executions, last_key, self._location) from error
+        connection.executemany("INSERT INTO origins (execution, input, snapshot) VALUES (?, ?, ?)", origins)
+        return positions
+
+    def commit(self, commits: Sequence[Commit]) -> None:
+        """See Store.commit."""
+        if not commits:
+            return
+        with self._connections.exclusive():
+            owner = self._owner.id
+            rows = _Rows()
+            for commit in commits:
+                self._prepare(rows, commit, owner)
+            with self._connections.writing(rows.durability) as connection:
+                self._write(connection, rows)
+            self._remember(rows)
+
+    def _prepare(self, rows: _Rows, commit: Commit, owner: str | None) -> None:
+        """Make the rows of one commit."""
+        name = commit.execution_id
+        position = rows.positions[name] if name in rows.positions else self._positions.get(name)
+        if position is None or owner is None:
+            raise not_claimed(name)
+        key, sequence, segment, length, running, durability, input_, last = position
+        is_running = commit.status is ExecutionStatus.RUNNING
+        if commit.sequence != sequence:
+            raise out_of_sequence(name, commit.sequence, sequence)
+        if durability is Durability.FULL:
+            rows.durability = durability
+        events = _encode_events(commit.events) if commit.events else None
+        if commit.history:
+            length = check_history(name, commit.history, length, durability)
+            known = [each for each in (input_, last) if each is not None]
+            if commit.output is not None and not is_running:
+                known.append((commit.output, OUTPUT))
+            segments, newest = self._encoder.encode(segment, commit.history, known)
+            last = newest or last
+            for each in segments:
+                rows.segments.append((place(key, segment), each.first_id, events, each.history, each.texts))
+                events = None
+                segment += 1
+        elif events is not None:
+            rows.segments.append((place(key, segment), length + 1, events, None, None))
+            segment += 1
+        sequence += len(commit.events)
+        if commit.snapshot is not None:
+            rows.snapshots.append((key, sequence, segment, commit.snapshot))
+        start = (sequence, length, commit.updated_ms, bind_json(commit.states), commit.next_deadline_ms)
+        end = (key, owner, position.sequence)
+        if running and is_running:
+            rows.updates.append((_UPDATE_RUNNING, start + end, name))
+        else:
+            rows.updates.append((_UPDATE_STATUS, start + _status_values(commit, owner) + end, name))
+        rows.positions[name] = (
+            _Position(key, sequence, segment, length, is_running, durability, input_, last) if is_running else None
+        )
+
+    def _write(self, connection: sqlite3.Connection, rows: _Rows) -> None:
+        execute = connection.execute
+        for statement, values, name in rows.updates:
+            if execute(statement, values).rowcount != 1:
+                self._positions.pop(name, None)
+                raise ExecutionOwnedError(
+                    f"execution {name} is no longer driven by this process: another one has claimed it, "
+                    "or it was removed; nothing was stored"
+                )
+        connection.executemany(_INSERT_SEGMENT, rows.segments)
+        if rows.snapshots:
+            connection.executemany(_INSERT_SNAPSHOT, rows.snapshots)
+
+    def _remember(self, rows: _Rows) -> None:
+        for name, position in rows.positions.items():
+            if position is None:
+                self._positions.pop(name, None)
+            else:
+                self._positions[name] = position
+
+    def claim(self, execution_id: str) -> Recovery:
+        """See Store.claim."""
+        with self._connections.exclusive():
+            with self._connections.writing() as connection:
+                key, record = reading.find_record(connection, execution_id, self._location)
+                owner = self._owner.acquire()
+                if record.owner is not None and record.owner != owner:
+                    self._check_dead(record.owner, execution_id)
+                connection.execute("UPDATE executions SET owner = ? WHERE key = ?", (owner, key))
+                segment = reading.next_segment(connection, key)
+                record = replace(record, owner=owner)
+                recovery = reading.read_recovery(connection, key, record, self._location)
+            self._positions[execution_id] = _Position(
+                key,
+                record.sequence,
+                segment,
+                record.history_length,
+                record.status is ExecutionStatus.RUNNING,
+                record.durability,
+                None,
+                None,
+            )
+            return recovery
+
+    def _check_dead(self, owner: str, execution_id: str) -> None:
+        living = self._owner.living(owner)
+        if living is not None:
+            raise ExecutionOwnedError(
+                f"execution {execution_id} is driven by {living}; an execution has one writer: "
+                "end that process, or let it finish"
+            )
+
+    def release(self, execution_id: str) -> None:
+        """See Store.release."""
+        with self._connections.exclusive():
+            position = self._positions.pop(execution_id, None)
+            if position is not None:
+                self._release([position])
+
+    def _release(self, positions: Iterable[_Position]) -> None:
+        owner = self._owner.id
+        with self._connections.writing() as connection:
+            connection.executemany(
+                "UPDATE executions SET owner = NULL WHERE key = ? AND owner = ?",
+                [(position.key, owner) for position in positions],
+            )
+
+    def recover(self, execution_id: str, from_start: bool = False) -> Recovery:
+        """See Store.recover."""
+        with self._connections.reading() as connection:
+            connection.execute("BEGIN")
+            try:
+                key, record = reading.find_record(connection, execution_id, self._location)
+                return reading.read_recovery(connection, key, record, self._location, from_start=from_start)
+            finally:
+                connection.execute("ROLLBACK")
+
+    def get(self, execution_id: str) -> ExecutionRecord:
+        """See Store.get."""
+        with self._connections.reading() as connection:
+            return reading.find_record(connection, execution_id, self._location)[1]
+
+    def resolve(self, reference: str) -> str:
+        """See Store.resolve."""
+        with self._connections.reading() as connection:
+            return reading.resolve(connection, reference, self._location)
+
+    def list(self, where: Filter = Filter(), limit: int = 50, cursor: str | None = None) -> Page:  # noqa: B008 - frozen
+        """See Store.list."""
+        with self._connections.reading() as connection:
+            return list_page(connection, where, limit, cursor, self._location)
+
+    def history(
+        self, execution_id: str, after: int = 0, limit: int | None = None, reverse: bool = False
+    ) -> Iterator[HistoryEvent]:
+        """See Store.history."""
+        with self._connections.reading() as connection:
+            key = reading.find_key(connection, execution_id, self._location)
+        return reading.read_history(self._connections, key, after, limit, reverse=reverse)
+
+    def journal(self, execution_id: str) -> Iterator[bytes]:
+        """See Store.journal."""
+        with self._connections.reading() as connection:
+            key = reading.find_key(connection, execution_id, self._location)
+        return reading.read_journal(self._connections, key)
+
+    def definition(self, sha256: str) -> str:
+        """See Store.definition."""
+        with self._connections.reading() as connection:
+            return reading.read_definition(connection, sha256)
+
+    def prune(self, before_ms: int, statuses: frozenset[ExecutionStatus] | None = None) -> int:
+        """See Store.prune."""
+        closed = frozenset(ExecutionStatus) - {ExecutionStatus.RUNNING}
+        chosen = sorted(closed if statuses is None else statuses & closed)
+        total = 0
+        after = 0
+        while chosen:
+            with self._connections.writing() as connection:
+                rows = connection.execute(
+                    "SELECT key, owner FROM executions WHERE key > ? AND stopped_ms < ? "  # noqa: S608 - marks only
+                    f"AND status IN ({', '.join('?' * len(chosen))}) ORDER BY key LIMIT ?",
+                    (after, before_ms, *chosen, PRUNE_EXECUTIONS),
+                ).fetchall()
+                for key, owner in rows:
+                    after = key
+                    if owner is None or (owner != self._owner.id and self._owner.living(owner) is None):
+                        _delete(connection, key)
+                        total += 1
+                if len(rows) < PRUNE_EXECUTIONS:
+                    connection.execute(
+                        "DELETE FROM definitions WHERE NOT EXISTS "
+                        "(SELECT 1 FROM executions WHERE executions.definition = definitions.key)"
+                    )
+                    break
+        return total
+
+    def statistics(self) -> Statistics:
+        """See Store.statistics."""
+        with self._connections.reading() as connection:
+            rows = connection.execute(
+                "SELECT status, count(*) FROM executions GROUP BY status ORDER BY status"
+            ).fetchall()
+            (pages,) = connection.execute("PRAGMA page_count").fetchone()
+            (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+        return Statistics({ExecutionStatus(status): count for status, count in rows}, pages * page_bytes)
+
+    def close(self) -> None:
+        """See Store.close."""
+        # Without its lock file an owner counts as dead, so what cannot be released now can be claimed all the same.
+        with suppress(StoreError), self._connections.exclusive():
+            if self._positions:
+                self._release(self._positions.values())
+        self._positions.clear()
+        self._connections.close()
+        self._owner.close()
+
+
+def _status_values(commit: Commit, owner: str) -> tuple[Any, ...]:
+    """Status, end, error, failure, output and owner for a commit that changes the status."""
+    if commit.status is ExecutionStatus.RUNNING:
+        return commit.status, None, None, None, None, owner
+    failure = commit.failure
+    return (
+        commit.status,
+        commit.updated_ms,
+        None if failure is None else bind_text(failure.error),
+        bind_failure(failure),
+        None if commit.output is None else commit.output.encoded,
+        None,
+    )
+
+
+def _insert_definition(connection: sqlite3.Connection, new: NewExecution) -> int:
+    connection.execute(
+        "INSERT OR IGNORE INTO definitions (sha256, text) VALUES (?, ?)",
+        (new.definition_sha256, bind_text(new.definition)),
+    )
+    (key,) = connection.execute("SELECT key FROM definitions WHERE sha256 = ?", (new.definition_sha256,)).fetchone()
+    return int(key)
+
+
+def _conflict(
+    connection: sqlite3.Connection, executions: Sequence[NewExecution], last_key: int, location: str
+) -> StoreError:
+    """Which of the new executions is there already: before, up to `last_key`, or twice in this call."""
+    seen: set[str] = set()
+    for new in executions:
+        found = connection.execute(
+            "SELECT 1 FROM executions WHERE id = ? AND key <= ?", (bind_text(new.id), last_key)
+        ).fetchone()
+        if found or new.id in seen:
+            return already_exists(new.id)
+        seen.add(new.id)
+    return damaged(location, "new executions contradict the stored ones")
+
+
+def _delete(connection: sqlite3.Connection, key: int) -> None:
+    connection.execute("DELETE FROM segments WHERE place BETWEEN ? AND ?", (place(key, 0), place(key + 1, 0) - 1))
+    connection.execute("DELETE FROM snapshots WHERE execution = ?", (key,))
+    connection.execute("DELETE FROM origins WHERE execution = ?", (key,))
+    connection.execute("DELETE FROM executions WHERE key = ?", (key,))
