@@ -167,7 +167,7 @@ _DECODER = json.JSONDecoder(
 
 def _too_deep(value: Json, limit: int) -> bool:
     level: list[Json] = [value]
-    for _ in range(limit + 1):
+    for _ in range(limit):
         below: list[Json] = []
         for each in level:
             if type(each) is dict:

@@ -56,8 +56,7 @@ def _excerpt(finding: Diagnostic, text: str) -> str:
     number = str(finding.position.line)
     caret = click.style("^", fg=_COLOURS[finding.severity], bold=True)
     return (
-        f"\n  {number} | {line[start : start + 110]}"
-        f"\n  {' ' * len(number)} | {' ' * max(column - 1 - start, 0)}{caret}"
+        f"\n  {number} | {line[start : start + 110]}\n  {' ' * len(number)} | {' ' * max(column - 1 - start, 0)}{caret}"
     )
 
 

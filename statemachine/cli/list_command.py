@@ -29,9 +29,7 @@ def command(
     store: str | None, statuses: tuple[str, ...], machine: str | None, limit: int, cursor: str | None, as_json: bool
 ) -> int:
     """List executions, newest first."""
-    where = Filter(
-        statuses=frozenset(ExecutionStatus(each.upper()) for each in statuses) or None, machine_name=machine
-    )
+    where = Filter(statuses=frozenset(ExecutionStatus(each.upper()) for each in statuses) or None, machine_name=machine)
     opened = open_store(store, create=False)
     try:
         page = opened.list(where, limit, cursor)

@@ -30,9 +30,7 @@ from statemachine.store.base import Durability
 @click.argument("definition", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("-i", "--input", "input_value", metavar="JSON", help="The input: JSON, @FILE, or - for standard input.")
 @tasks_option
-@click.option(
-    "--mocks", metavar="FILE[:CASE]", help="Answer tasks from a mock file instead; CASE names its test case."
-)
+@click.option("--mocks", metavar="FILE[:CASE]", help="Answer tasks from a mock file instead; CASE names its test case.")
 @click.option("--name", metavar="ID", help="The execution's id. The same id, definition and input: the same execution.")
 @store_option
 @click.option(
@@ -118,5 +116,3 @@ def mocked(mocks: str) -> TaskRegistry:
 
     path, _, case = mocks.partition(":")
     return mock_registry(load_mocks(Path(path), case or None))
-
-

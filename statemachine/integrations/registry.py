@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 Binding: TypeAlias = TaskHandler | TaskFunction | str
 TaskRequirement: TypeAlias = str | tuple[str, str | None]
-"""A task's Resource, or that and its FunctionName if it is written down (`requirements.task_requirements`)."""
+"""A task's Resource, or that and its FunctionName if it is written down as a text."""
 
 _UNNAMED: Final = "a Lambda function (its FunctionName is computed)"
 

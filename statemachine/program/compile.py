@@ -65,9 +65,9 @@ class Findings:
 
     found: list[Diagnostic] = field(default_factory=list)
 
-    def add(self, code: str, message: str, path: JsonPath) -> None:
-        """Report one mistake."""
-        self.found.append(Diagnostic(code, message, path))
+    def add(self, code: str, message: str, path: JsonPath, place: JsonPath | None = None) -> None:
+        """Report one mistake; `place` is where it stands if that is more exact than AWS's location."""
+        self.found.append(Diagnostic(code, message, path, place=place))
 
 
 def compile_machine(machine: model.StateMachine, sha256: str) -> tuple[Program | None, list[Diagnostic]]:

@@ -8,7 +8,7 @@ call``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Protocol
 
 from statemachine.definition import model
 from statemachine.definition.diagnostics import JsonPath
@@ -25,10 +25,15 @@ from statemachine.program.dataflow import Discard, JsonPathCatchFlow, JsonPathFl
 from statemachine.program.nodes import Address, Condition, Number, RuleNode
 from statemachine.timestamps import parse_timestamp_ms
 
-Report: TypeAlias = Callable[[str, str, JsonPath], None]
-"""Code, message and path of a mistake."""
+
+class Report(Protocol):
+    """Takes the code, message and AWS location of a mistake, and its exact place where that is another."""
+
+    def __call__(self, code: str, message: str, path: JsonPath, place: JsonPath | None = None) -> None: ...
+
 
 SCHEMA_VALIDATION_FAILED = "SCHEMA_VALIDATION_FAILED"
+_NO_EXPRESSION = "The value for the field '{}' must be a valid JSONPath or a valid intrinsic function call"
 _NOTHING: Evaluate = lambda values: None  # noqa: E731 - stands for an expression that was reported as wrong
 
 
@@ -187,10 +192,9 @@ class JsonPathLanguage:
             return compile_template(template).evaluate
         except TemplateSyntaxError as errors:
             for inner, _ in errors.errors:
+                # AWS locates the fault at the object that has the field.
                 self._report(
-                    SCHEMA_VALIDATION_FAILED,
-                    f"The value for the field '{inner[-1]}' must be a valid JSONPath or a valid intrinsic function call",
-                    (*path, *inner),
+                    SCHEMA_VALIDATION_FAILED, _NO_EXPRESSION.format(inner[-1]), (*path, *inner[:-1]), (*path, *inner)
                 )
             return None
 
@@ -200,11 +204,7 @@ class JsonPathLanguage:
         try:
             evaluate = compile_field(field, path)
         except ExpressionSyntaxError:
-            self._report(
-                SCHEMA_VALIDATION_FAILED,
-                f"The value for the field '{field}' must be a valid JSONPath or a valid intrinsic function call",
-                (*state, field),
-            )
+            self._report(SCHEMA_VALIDATION_FAILED, _NO_EXPRESSION.format(field), state, (*state, field))
             return None
 
         def value(values: Values) -> str:

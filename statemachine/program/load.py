@@ -47,13 +47,13 @@ def load(definition: Definition) -> LoadedDefinition:
     return load_text(path.read_text(encoding="utf-8-sig"), str(path))
 
 
-def check(source: Source, *, schema: bool = True) -> tuple[Program | None, list[Diagnostic]]:
+def check(source: Source, *, schema: bool = True, express: bool = False) -> tuple[Program | None, list[Diagnostic]]:
     """All findings about a source, ordered by position; the program if none of them is an error."""
-    machine, found = check_definition(source, schema=schema)
+    machine, found = check_definition(source, schema=schema, express=express)
     if machine is None or any(each.severity is Severity.ERROR for each in found):
         return None, found
     program, more = compile_machine(machine, text_sha256(source.text))
-    placed = [each.at(source.position(each.path or ()), source.file) for each in more]
+    placed = [each.at(source.position(each.place or each.path or ()), source.file) for each in more]
     return program, sorted([*found, *placed], key=_place)
 
 

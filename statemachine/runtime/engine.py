@@ -206,9 +206,15 @@ class Engine:
             recovery = self._store.claim(execution_id)
             program = load_text(recovery.definition).program
             driven = Driven(
-                recover(program, recovery), program, self._registry, recovery.record.durability, recovery.record.sequence
+                recover(program, recovery),
+                program,
+                self._registry,
+                recovery.record.durability,
+                recovery.record.sequence,
             )
-            commands, events = ((), ()) if driven.execution.history_length else first_moves(driven.execution, self._clock.now_ms())
+            commands, events = (
+                ((), ()) if driven.execution.history_length else first_moves(driven.execution, self._clock.now_ms())
+            )
             self._worker.drive(driven, commands, events)
         self._worker.post(execution_id, StopRequested(self._clock.now_ms(), error, cause))
         return await self.wait(execution_id)
@@ -255,5 +261,3 @@ def _check_input(document: Document, limits: Limits) -> None:
             f"the input has {size:,} bytes, more than the {limits.payload_bytes:,} that AWS allows; "
             "other limits (--limits none, or limits=UNLIMITED) lift this"
         )
-
-

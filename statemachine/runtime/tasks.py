@@ -181,5 +181,3 @@ class Tasks:
         if self._threads is None:
             self._threads = ThreadPoolExecutor(self._concurrency, thread_name_prefix="statemachine-task")
         return await asyncio.get_running_loop().run_in_executor(self._threads, perform, arguments, context)
-
-

@@ -29,7 +29,6 @@ from statemachine.kernel.commands import (
     CloseExecution,
     Command,
     ExecutionStatus,
-
     ScheduleTask,
     StartTimer,
     Yield,

@@ -41,8 +41,9 @@ from statemachine.store.segments import INPUT, OUTPUT, Placed, SegmentEncoder
 
 BUSY_SECONDS: Final = 30.0
 """How long a writer waits for another process's transaction."""
-PRUNE_EXECUTIONS: Final = 100
-"""Executions that one transaction removes."""
+PRUNE_EXECUTIONS: Final = 500
+PRUNE_SEGMENTS: Final = 10_000
+"""So many executions are removed in a transaction at most, and no further one after so many segments."""
 
 _UPDATE_RUNNING: Final = (
     "UPDATE executions SET sequence = ?, history_length = ?, updated_ms = ?, states = ?, next_deadline_ms = ? "
@@ -329,26 +330,36 @@ class SqliteStore:
         closed = frozenset(ExecutionStatus) - {ExecutionStatus.RUNNING}
         chosen = sorted(closed if statuses is None else statuses & closed)
         total = 0
-        after = 0
-        while chosen:
+        after: int | None = 0
+        while after is not None:
             with self._connections.writing() as connection:
-                rows = connection.execute(
-                    "SELECT key, owner FROM executions WHERE key > ? AND stopped_ms < ? "  # noqa: S608 - marks only
-                    f"AND status IN ({', '.join('?' * len(chosen))}) ORDER BY key LIMIT ?",
-                    (after, before_ms, *chosen, PRUNE_EXECUTIONS),
-                ).fetchall()
-                for key, owner in rows:
-                    after = key
-                    if owner is None or (owner != self._owner.id and self._owner.living(owner) is None):
-                        _delete(connection, key)
-                        total += 1
-                if len(rows) < PRUNE_EXECUTIONS:
+                after, removed = self._prune_some(connection, after, before_ms, chosen)
+                if after is None:
                     connection.execute(
                         "DELETE FROM definitions WHERE NOT EXISTS "
                         "(SELECT 1 FROM executions WHERE executions.definition = definitions.key)"
                     )
-                    break
+            total += removed
         return total
+
+    def _prune_some(
+        self, connection: sqlite3.Connection, after: int, before_ms: int, statuses: Sequence[ExecutionStatus]
+    ) -> tuple[int | None, int]:
+        """Remove some executions with keys above `after`: the last key looked at, None at the end; and how many."""
+        # The + keeps SQLite from using the index on status, for which it would sort all that is left each time.
+        rows = connection.execute(
+            "SELECT key, owner FROM executions WHERE key > ? AND stopped_ms < ? "  # noqa: S608 - marks only
+            f"AND +status IN ({', '.join('?' * len(statuses))}) ORDER BY key LIMIT ?",
+            (after, before_ms, *statuses, PRUNE_EXECUTIONS),
+        ).fetchall()
+        removed = segments = 0
+        for key, owner in rows:
+            if owner is None or (owner != self._owner.id and self._owner.living(owner) is None):
+                segments += _delete(connection, key)
+                removed += 1
+            if segments >= PRUNE_SEGMENTS:
+                return key, removed
+        return (rows[-1][0] if len(rows) == PRUNE_EXECUTIONS else None), removed
 
     def statistics(self) -> Statistics:
         """See Store.statistics."""
@@ -410,8 +421,12 @@ def _conflict(
     return damaged(location, "new executions contradict the stored ones")
 
 
-def _delete(connection: sqlite3.Connection, key: int) -> None:
-    connection.execute("DELETE FROM segments WHERE place BETWEEN ? AND ?", (place(key, 0), place(key + 1, 0) - 1))
+def _delete(connection: sqlite3.Connection, key: int) -> int:
+    """Remove an execution. Returns how many segments it had."""
+    segments = connection.execute(
+        "DELETE FROM segments WHERE place BETWEEN ? AND ?", (place(key, 0), place(key + 1, 0) - 1)
+    ).rowcount
     connection.execute("DELETE FROM snapshots WHERE execution = ?", (key,))
     connection.execute("DELETE FROM origins WHERE execution = ?", (key,))
     connection.execute("DELETE FROM executions WHERE key = ?", (key,))
+    return segments

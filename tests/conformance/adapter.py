@@ -24,20 +24,20 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from behaviours import FunctionError, Functions, StateMocks  # noqa: E402
 
 from statemachine.definition.source import load_source  # noqa: E402
-from statemachine.definition.validate import check_definition  # noqa: E402
 from statemachine.errors import DefinitionError, InvalidJsonError, TaskError, UnboundResourceError  # noqa: E402
 from statemachine.integrations.base import TaskContext  # noqa: E402
 from statemachine.integrations.registry import TaskRegistry  # noqa: E402
 from statemachine.jsonvalue import Document, Json, read_document  # noqa: E402
 from statemachine.kernel.advance import new_execution  # noqa: E402
 from statemachine.kernel.history import to_api  # noqa: E402
-from statemachine.program import Program, compile_machine  # noqa: E402
+from statemachine.program import Program  # noqa: E402
+from statemachine.program.load import check  # noqa: E402
 from statemachine.testing.virtual import DEFAULT_START_MS, Perform, VirtualHost, VirtualTask  # noqa: E402
 
 
 def answer(message: dict[str, Any]) -> dict[str, Any]:
     """What this engine makes of one case."""
-    program, diagnostics = _compile(message["definition"])
+    program, diagnostics = _compile(message["definition"], express=message.get("type") == "EXPRESS")
     if message["kind"] in ("validate", "create_error"):
         return _refusal(message["kind"], diagnostics)
     if message["kind"] not in ("execution", "sync_execution"):
@@ -48,15 +48,12 @@ def answer(message: dict[str, Any]) -> dict[str, Any]:
     return _execute(message, program)
 
 
-def _compile(text: str) -> tuple[Program | None, list[dict[str, Any]]]:
-    try:
-        machine, found = check_definition(load_source(text), schema=False)
-    except DefinitionError as error:
-        machine, found = None, list(error.diagnostics)
+def _compile(text: str, *, express: bool) -> tuple[Program | None, list[dict[str, Any]]]:
     program = None
-    if machine is not None:
-        program, more = compile_machine(machine, hashlib.sha256(text.encode()).hexdigest())
-        found = [*found, *more]
+    try:
+        program, found = check(load_source(text), schema=False, express=express)
+    except DefinitionError as error:
+        found = list(error.diagnostics)
     shown = [
         {"severity": each.severity.value, "code": each.code, "message": each.message}
         | ({} if each.location is None else {"location": each.location})
@@ -159,7 +156,11 @@ def _performer(message: dict[str, Any]) -> Perform:
         return invoke
 
     registry = TaskRegistry(
-        {arn: function(arn) for arn, task in (message.get("tasks") or {}).items() if task["behaviour"] != "not_created"},
+        {
+            arn: function(arn)
+            for arn, task in (message.get("tasks") or {}).items()
+            if task["behaviour"] != "not_created"
+        },
         region=message["region"],
         account=message["account"],
     )
@@ -173,7 +174,9 @@ def _performer(message: dict[str, Any]) -> Perform:
         except FunctionError as failed:
             raise TaskError(failed.error, failed.cause) from None
         arguments = command.arguments.value
-        context = TaskContext("case", command.state, command.resource, str(command.operation), "", command.attempt, None)
+        context = TaskContext(
+            "case", command.state, command.resource, str(command.operation), "", command.attempt, None
+        )
         try:
             handler = registry.handler_for(command.resource, arguments)
         except UnboundResourceError:

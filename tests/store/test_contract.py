@@ -457,7 +457,12 @@ class TestPrune:
         assert store.recover("old").events == ()
         assert list(store.history("old")) == []
 
-    def test_more_than_one_batch(self, store: Store, samples: Any) -> None:
+    @pytest.mark.parametrize(("executions", "segments"), [(500, 10_000), (100, 10_000), (230, 10_000), (500, 7)])
+    def test_more_than_one_batch(
+        self, store: Store, samples: Any, executions: int, segments: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("statemachine.store.sqlite.PRUNE_EXECUTIONS", executions)
+        monkeypatch.setattr("statemachine.store.sqlite.PRUNE_SEGMENTS", segments)
         names = [f"x{number:03}" for number in range(250)]
         store.create([samples.new(name) for name in names])
         store.commit([samples.commit(name, status=ExecutionStatus.SUCCEEDED, updated_ms=1) for name in names[:230]])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any
 
@@ -35,13 +34,6 @@ VALUES = st.recursive(
 def test_what_is_written_is_read_back(value: Any) -> None:
     read = load_json(encode_json(value))
     assert json_equal(read, value)
-
-
-@given(VALUES)
-def test_writing_is_compact(value: Any) -> None:
-    assert encode_json(value) == json.dumps(json.loads(encode_json(value)), separators=(",", ":"), ensure_ascii=False).encode() or (
-        b"." in encode_json(value) or b"e" in encode_json(value)
-    )
 
 
 @pytest.mark.parametrize(
@@ -115,16 +107,16 @@ def test_key_order_is_kept() -> None:
         (None, b"null"),
         (1.5, b"1.5"),
         (10**30, b"1000000000000000000000000000000"),
+        ({"a": [1, {"b": "c d"}]}, b'{"a":[1,{"b":"c d"}]}'),
     ],
 )
 def test_writing(value: Any, text: bytes) -> None:
     assert encode_json(value) == text
 
 
-@pytest.mark.parametrize("value", [object(), {1: {2}}])
-def test_writing_refuses_what_is_no_json(value: Any) -> None:
+def test_writing_refuses_what_is_no_json() -> None:
     with pytest.raises(ValueError, match="JSON"):
-        encode_json(value)
+        encode_json({"a": object()})
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def _compile_call(call: Call, whole: str) -> Evaluate:
     if call.name == "Format" and isinstance(call.arguments[0], Text):
         return _format(partial(fill, call.arguments[0].pieces), arguments[1:], call.text)
     if call.name == "MathAdd":
-        return _math_add(implementation, *arguments, call.text)
+        return _math_add(implementation, arguments[0], arguments[1], call.text)
     if function.draws:
         return _drawing(implementation, arguments, call.text)
     return _calling(implementation, arguments, call.text)

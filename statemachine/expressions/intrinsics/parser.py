@@ -177,9 +177,8 @@ class _Parser:
         while at < len(text):
             character = text[at]
             if depth == 0 and (character in ",)" or character.isspace()):
-                if character != ")" or text[at - 1] != "(":
-                    break
-            elif character in "[":
+                break
+            if character == "[":
                 depth += 1
             elif character == "]":
                 depth -= 1

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Final, NoReturn, TypeAlias
 
 from statemachine.expressions.base import Evaluate, PathNotFoundError, Values
-from statemachine.expressions.jsonpath.tokens import Elements, Members, Token, fragment
+from statemachine.expressions.jsonpath.tokens import Members, Subscript, Token, fragment
 from statemachine.jsonvalue import Json, encode_json
 
 
@@ -33,7 +33,7 @@ Fetch: TypeAlias = Callable[[Values], Json]
 Step: TypeAlias = str | int | tuple[str, ...]
 """A member, an element, or several members, which are read into one new object (``['a','b']``)."""
 
-_LEAVES_ONLY = "Multi properties can only be used as path leafs"
+LEAVES_ONLY = "Multi properties can only be used as path leafs"
 
 
 def definite_steps(tokens: tuple[Token, ...]) -> tuple[Step, ...] | None:
@@ -45,11 +45,15 @@ def definite_steps(tokens: tuple[Token, ...]) -> tuple[Step, ...] | None:
                 steps.append(name)
             case Members(names=names):
                 steps.append(names)
-            case Elements(indexes=(index,)):
-                steps.append(index)
+            case Subscript(text) if _is_index(text):
+                steps.append(int(text))
             case _:
                 return None
     return tuple(steps)
+
+
+def _is_index(text: str) -> bool:
+    return text.removeprefix("-").isdecimal()
 
 
 def walk(document: Json, steps: tuple[Step, ...]) -> Json:
@@ -61,7 +65,7 @@ def walk(document: Json, steps: tuple[Step, ...]) -> Json:
             if type(document) is not list:
                 raise TypeError
             document = document[step]
-        elif position + 1 < len(steps) or type(document) is not dict:
+        elif position + 1 < len(steps) or type(document) is not dict or type(step) is not tuple:
             raise TypeError
         else:
             document = {name: document[name] for name in step if name in document}
@@ -179,20 +183,20 @@ def explain(document: Json, tokens: tuple[Token, ...]) -> str:
                 if type(document) is not dict:
                     return f"Property {fragment(token)} not found in path {reached}"
                 if len(names) > 1:
-                    return f"{_LEAVES_ONLY}: {here}"
+                    return f"{LEAVES_ONLY}: {here}"
                 if names[0] not in document:
                     return f"No results for path: {here}" if last else f"Missing property in path {here}"
                 document = document[names[0]]
-            case Elements(indexes):
+            case Subscript(text):
                 if document is None:
                     return f"The path {reached} is null"
                 rest = "".join(map(fragment, tokens[position:]))
                 if type(document) is not list:
                     shown = encode_json(document).decode()
                     return f"Filter: {rest} can only be applied to arrays. Current context is: {shown}"
-                if not -len(document) <= indexes[0] < len(document):
+                if not -len(document) <= int(text) < len(document):
                     return f"No results for path: {reached}{rest}"
-                document = document[indexes[0]]
+                document = document[int(text)]
             case _:
                 break
         reached = here

@@ -1,8 +1,9 @@
 """The words of a JSONPath as Jayway's JsonPath reads them.
 
-AWS uses Jayway's library (com.jayway.jsonpath, before path functions), so its grammar is the truth here, not RFC 9535:
-- a name after a dot runs to the next dot or bracket, whatever it is made of (``$.a-b``, ``$.größe``, ``$.list.length()``
-  is a member named ``length()``, fact jsonpath-no-length-function); only blanks, quotes and ``]`` are refused;
+AWS uses Jayway's library (com.jayway.jsonpath, before path functions), so its grammar is the truth, not RFC 9535:
+- a name after a dot runs to the next dot or bracket, whatever it is made of: ``$.a-b``, ``$.größe``, and in
+  ``$.list.length()`` a member named ``length()`` (fact jsonpath-no-length-function). Only blanks, quotes and ``]`` are
+  refused;
 - a dot may stand before a bracket: ``$.a.['b c']``;
 - a quoted name is taken as it stands, backslashes included (recorded: ``$['Test\\""Name"']`` finds the key
   ``Test\\""Name"``). The closing quote is the one before ``]`` or ``,``; a quote elsewhere must follow a backslash,
@@ -23,8 +24,12 @@ MAX_STEPS = 256
 """Steps of one path."""
 
 _DOT_NAME = re.compile(r"[^\s.\['\"\]]+")
-_INDEX = re.compile(r"\[\s*(-?[0-9]{1,9}(?:\s*,\s*-?[0-9]{1,9})*)\s*\]")
-_SLICE = re.compile(r"\[\s*(-?[0-9]{1,9})?\s*:\s*(-?[0-9]{1,9})?\s*(?::\s*-?[0-9]{0,9}\s*)?\]")
+_SUBSCRIPT = re.compile(
+    r"\[\s*("
+    r"-?[0-9]{1,9}(\s*,\s*-?[0-9]{1,9})*"
+    r"|(-?[0-9]{1,9}\s*:(\s*-?[0-9]{1,9})?|:\s*-?[0-9]{1,9})(\s*:\s*(-?[0-9]{1,9})?)?"
+    r")\s*\]"
+)
 _WILDCARD = re.compile(r"\*|\[\s*\*\s*\]")
 _QUOTE = re.compile(r"\[\s*(?=['\"])")
 _FILTER = re.compile(r"\[\s*\?\s*\(")
@@ -38,18 +43,11 @@ class Members:
 
 
 @dataclass(frozen=True, slots=True)
-class Elements:
-    """``[0]`` or ``[0,2]``; a negative index counts from the end."""
+class Subscript:
+    """``[0]``, ``[0,2]``, ``[1:3]``: the text without blanks. A negative index counts from the end; the third number of
+    a slice has no effect, as in Jayway."""
 
-    indexes: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """``[1:3]``, ``[1:]``, ``[:3]``. A third number is read and has no effect, as in Jayway."""
-
-    start: int | None
-    end: int | None
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ class Filter:
     offset: int
 
 
-Token: TypeAlias = Members | Elements | Slice | Wildcard | Descent | Filter
+Token: TypeAlias = Members | Subscript | Wildcard | Descent | Filter
 
 
 def tokenize(text: str, start: int) -> tuple[Token, ...]:
@@ -120,19 +118,14 @@ class _Scanner:
                 self.fail("Expected a name: write a name with blanks or quotes as ['…']")
             self.at = match.end()
             return Members((match[0],))
-        if match := _INDEX.match(text, at):
+        if match := _SUBSCRIPT.match(text, at):
             self.at = match.end()
-            return Elements(tuple(int(index) for index in match[1].split(",")))
-        if match := _SLICE.match(text, at):
-            if match[1] is None and match[2] is None:
-                self.fail("A slice needs a start or an end")
-            self.at = match.end()
-            return Slice(*(None if bound is None else int(bound) for bound in match.groups()))
+            return Subscript("".join(match[1].split()))
         if match := _QUOTE.match(text, at):
             return self.members(match.end())
         if match := _FILTER.match(text, at):
             return self.filter(match.end())
-        self.fail("Expected an index, a slice, '*', a quoted name or '?(' after '['", at + 1)
+        return self.fail("Expected an index, a slice, '*', a quoted name or '?(' after '['", at + 1)
 
     def members(self, at: int) -> Members:
         """The quoted names of a bracket; `at` is on the first quote."""
@@ -225,10 +218,8 @@ def fragment(token: Token) -> str:
     match token:
         case Members(names):
             return "[" + ", ".join(f"'{name}'" for name in names) + "]"
-        case Elements(indexes):
-            return f"[{','.join(map(str, indexes))}]"
-        case Slice(start, end):
-            return f"[{'' if start is None else start}:{'' if end is None else end}]"
+        case Subscript(text):
+            return f"[{text}]"
         case Wildcard():
             return "[*]"
         case Descent():
