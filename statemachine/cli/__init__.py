@@ -84,4 +84,10 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:
         click.echo(f"Error: {error.strerror or error}: {error.filename or ''}".rstrip(": "), err=True)
         sys.exit(2)
+    except Exception:  # noqa: BLE001 - whatever else it is, it is ours
+        import traceback
+
+        traceback.print_exc()
+        click.echo("Internal error. What was stored is kept as it was. Please report this.", err=True)
+        sys.exit(3)
     sys.exit(status if isinstance(status, int) else 0)

@@ -39,11 +39,11 @@ def read_input(value: str | None) -> Document:
         return Document({}, b"{}")
     name = "--input"
     if value == "-":
-        text: str | bytes = sys.stdin.buffer.read()
+        text: str | bytes = sys.stdin.buffer.read().strip()
         name = "standard input"
     elif value.startswith("@"):
         name = value[1:]
-        text = Path(name).read_bytes()
+        text = Path(name).read_bytes().strip()  # a file ends with a line break, its JSON does not
     else:
         text = value
     try:

@@ -41,7 +41,7 @@ def check_side_value(value: Any, schema: str, source: Source | None = None) -> I
     from jsonschema import Draft202012Validator
 
     validator = Draft202012Validator(load_schema(schema))
-    for error in sorted(validator.iter_errors(value), key=lambda each: [str(part) for part in each.absolute_path]):
+    for error in sorted(validator.iter_errors(value), key=_order):
         for message, place, key in _messages(error):
             yield f"{place_of(source, place, key=key)}{message}"
 
@@ -60,6 +60,10 @@ def closest(name: str, names: Iterator[str] | list[str] | tuple[str, ...]) -> st
 
     found = get_close_matches(name, list(names), 1)
     return f" (did you mean '{found[0]}'?)" if found else ""
+
+
+def _order(error: ValidationError) -> list[str]:
+    return [f"{part:09}" if isinstance(part, int) else part for part in error.absolute_path]
 
 
 def _messages(error: ValidationError) -> Iterator[tuple[str, JsonPath, bool]]:

@@ -127,7 +127,8 @@ def validate_graph(value: Json) -> list[Diagnostic]:
                 message = f"Duplicate State name: {name}"
                 found.append(Diagnostic(DUPLICATE_STATE_NAME, message, node.path, place=node.path))
             names.setdefault(name, node.path)
-            label = block["States"][name].get("Label")
+            state = block["States"][name]
+            label = state.get("Label") if isinstance(state, dict) and state.get("Type") == "Map" else None
             if isinstance(label, str):
                 if label in labels:
                     message = f"Duplicate Label name: {label}"
@@ -185,11 +186,13 @@ def _scope(block: dict[str, Json], path: JsonPath) -> _Scope:
     return _Scope(
         path,
         start_at if isinstance(start_at, str) else None,
-        {name: _node(state, (*path, "States", name)) for name, state in states.items() if isinstance(state, dict)},
+        {name: _node(state, (*path, "States", name)) for name, state in states.items()},
     )
 
 
-def _node(state: dict[str, Json], path: JsonPath) -> _Node:
+def _node(state: Json, path: JsonPath) -> _Node:
+    if not isinstance(state, dict):
+        return _Node(path, (), is_terminal=False, is_known=False)
     type_name = state.get("Type")
     places: list[tuple[JsonPath, Json]] = []
     is_known = type_name in STATE_TYPES

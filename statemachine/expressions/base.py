@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol, TypeAlias
 
-from statemachine.jsonvalue import Json
+from statemachine.jsonvalue import Json, encode_json
 
 
 class Draws(Protocol):
@@ -59,6 +59,14 @@ class Values:
 
 Evaluate: TypeAlias = Callable[[Values], Json]
 """A compiled expression."""
+
+
+def shown(value: Json) -> str:
+    """The value as causes show it: compact JSON; an ellipsis for one that is nested too deeply to be written."""
+    try:
+        return encode_json(value).decode()
+    except ValueError:
+        return "…"
 
 
 class ExpressionSyntaxError(Exception):

@@ -120,11 +120,14 @@ def _string(compare: Callable[[Json, Json], bool]) -> Test:
 
 def _timestamp(compare: Callable[[Json, Json], bool]) -> Test:
     def test(value: Json, operand: Json) -> bool:
-        left = parse_timestamp(value) if type(value) is str else None
-        right = parse_timestamp(operand) if type(operand) is str else None
+        left, right = _moment(value), _moment(operand)
         return left is not None and right is not None and compare(left, right)
 
     return test
+
+
+def _moment(value: Json) -> int | None:
+    return parse_timestamp(value) if isinstance(value, str) else None
 
 
 def _boolean_equals(value: Json, operand: Json) -> bool:
@@ -133,10 +136,6 @@ def _boolean_equals(value: Json, operand: Json) -> bool:
 
 def _is(has_type: Callable[[Json], bool]) -> Test:
     return lambda value, operand: has_type(value) is operand
-
-
-def _is_timestamp(value: Json) -> bool:
-    return isinstance(value, str) and parse_timestamp(value) is not None
 
 
 def _matches(value: Json, pattern: Json) -> bool:
@@ -197,7 +196,7 @@ _TYPE_TESTS: Final[dict[str, Callable[[Json], bool]]] = {
     "IsNumeric": is_number,
     "IsString": lambda value: isinstance(value, str),
     "IsBoolean": lambda value: isinstance(value, bool),
-    "IsTimestamp": _is_timestamp,
+    "IsTimestamp": lambda value: _moment(value) is not None,
 }
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NoReturn
 
 from statemachine.errors import RUNTIME, EvaluationError
-from statemachine.expressions.base import Evaluate, ExpressionSyntaxError, PathNotFoundError, Values
+from statemachine.expressions.base import Evaluate, ExpressionSyntaxError, PathNotFoundError, Values, shown
 from statemachine.expressions.intrinsics import compile_intrinsic, is_intrinsic
 from statemachine.expressions.jsonpath import compile_path
-from statemachine.jsonvalue import Json, encode_json
+from statemachine.jsonvalue import Json
 
 
 def compile_expression(text: str) -> Evaluate:
@@ -42,9 +42,8 @@ def compile_field(field_name: str, text: str) -> Evaluate:
 def raise_missing(field_name: str, missing: PathNotFoundError, values: Values) -> NoReturn:
     """Word a missing path as AWS does for a field; the input shown is ``$``, for context paths too (fact
     jsonpath-missing-context-path-cause)."""
-    shown = encode_json(values.input).decode()
     raise EvaluationError(
         RUNTIME,
         f"The JSONPath '{missing.path}' specified for the field '{field_name}' could not be found in the input "
-        f"'{shown}'",
+        f"'{shown(values.input)}'",
     ) from None

@@ -25,7 +25,7 @@ from typing import Final
 from statemachine.errors import RUNTIME, InvalidJsonError, TaskError
 from statemachine.integrations.base import TaskContext, TaskHandler
 from statemachine.integrations.function import CallingConvention, FunctionHandler
-from statemachine.integrations.results import MAX_CAUSE_CHARS, copy_json, find_fault, message_of
+from statemachine.integrations.results import MAX_CAUSE_CHARS, copy_json, find_fault, fitting, message_of
 from statemachine.jsonvalue import Json, load_json
 
 LATEST: Final = "$LATEST"
@@ -178,19 +178,17 @@ def _stack_trace(error: BaseException) -> list[str]:
 
 
 def _cause(message: str, name: str, context: TaskContext, stack: Sequence[str]) -> str:
-    """The runtime's JSON. The outermost frames, then the message, give way to the limit of a cause."""
+    """The runtime's JSON. The outermost frames, then the end of the message, give way to the limit of a cause."""
+    identity = request_id(context.operation_id)
     frames = list(stack[-100:])
-    while True:
-        payload: dict[str, Json] = {"errorMessage": message, "errorType": name}
-        payload |= {"requestId": request_id(context.operation_id), "stackTrace": frames}
-        text = _compact(payload)
-        excess = len(text) - MAX_CAUSE_CHARS
-        if excess <= 0:
-            return text
-        if frames:
-            frames = frames[len(frames) // 2 + 1 :]
-        else:
-            message = message[: max(0, len(message) - excess)]
+
+    def render(shown: str) -> str:
+        payload = {"errorMessage": shown, "errorType": name, "requestId": identity, "stackTrace": frames}
+        return _compact(payload)
+
+    while frames and len(render(message[:MAX_CAUSE_CHARS])) > MAX_CAUSE_CHARS:
+        frames = frames[len(frames) // 2 + 1 :]
+    return fitting(render, message)
 
 
 def _compact(value: Json) -> str:

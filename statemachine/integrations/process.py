@@ -28,7 +28,7 @@ from typing import Final
 
 from statemachine.errors import InvalidJsonError, TaskError
 from statemachine.integrations.base import BindingError, TaskContext
-from statemachine.integrations.results import MAX_CAUSE_CHARS, MAX_RESULT_BYTES, bounded, too_large
+from statemachine.integrations.results import MAX_CAUSE_CHARS, MAX_RESULT_BYTES, bounded, fitting, too_large
 from statemachine.jsonvalue import Json, encode_json, load_json
 
 INVALID_RESULT: Final = "Exec.InvalidResult"
@@ -212,11 +212,7 @@ def _signal_name(number: int) -> str:
 
 
 def _cause(details: dict[str, Json], process: _Process) -> str:
-    """Details and the end of standard error as JSON, cut at its front to the length of a cause."""
-    tail = process.stderr_text()
-    while True:
-        text = json.dumps({**details, "stderr": tail}, ensure_ascii=False)
-        excess = len(text) - MAX_CAUSE_CHARS
-        if excess <= 0:
-            return text
-        tail = tail[excess:]
+    """Details and the end of standard error as JSON."""
+    return fitting(
+        lambda tail: json.dumps({**details, "stderr": tail}, ensure_ascii=False), process.stderr_text(), keep_end=True
+    )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import marshal  # in memory only: the fastest copy of plain data there is
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from statemachine.errors import DATA_LIMIT_EXCEEDED, TaskError
@@ -96,6 +96,15 @@ def bounded(error: TaskError) -> TaskError:
     if short and name == error.error and cause == error.cause:
         return error
     return TaskError(name[:MAX_ERROR_CHARS], None if cause is None else cause[:MAX_CAUSE_CHARS])
+
+
+def fitting(render: Callable[[str], str], text: str, *, keep_end: bool = False) -> str:
+    """`render(text)`, with only as much of the text (its beginning, or its end) as a cause has room for."""
+    text = text[-MAX_CAUSE_CHARS:] if keep_end else text[:MAX_CAUSE_CHARS]
+    while (excess := len(render(text)) - MAX_CAUSE_CHARS) > 0 and text:
+        cut = min(len(text), -(-excess // 6))  # JSON writes up to six characters for one
+        text = text[cut:] if keep_end else text[: len(text) - cut]
+    return render(text)
 
 
 def message_of(error: BaseException) -> str:

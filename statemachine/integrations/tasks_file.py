@@ -52,7 +52,9 @@ def load_tasks_file(path: str | Path) -> dict[str, TaskFunction | str]:
             if key == "$schema":
                 continue
             if isinstance(target, str) and not is_target(target):
-                faults.append(f"{place_of(source, (key,))}{unknown_target(target)}")
+                place = place_of(source, (key,))
+                faults = [each for each in faults if not each.startswith(place)]  # said better here
+                faults.append(f"{place}{unknown_target(target)}")
             bindings[key] = target
     if faults:
         raise BindingError("\n".join(faults))

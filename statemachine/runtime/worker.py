@@ -45,9 +45,11 @@ from statemachine.runtime.timers import Timers
 from statemachine.store.base import Commit, Durability, Store
 
 EVENTS_PER_TURN = 64
-HISTORY_PER_SNAPSHOT = 2_000
-"""A snapshot is stored with the commit that brings the history since the last one to this many events, or that many
-journal events: recovery replays at most these."""
+EVENTS_PER_SNAPSHOT = 2_000
+SNAPSHOT_BYTES_PER_EVENT = 32
+"""A snapshot is stored once this many events (journal and history) have gathered since the last one, and more if that
+one was large: one event for so many of its bytes. Recovery so replays a bounded number of events, and writing
+snapshots takes a bounded share of the time, however large the state is."""
 KEPT_BACK_HISTORY = 20_000
 
 logger = logging.getLogger("statemachine.runtime")
@@ -65,7 +67,8 @@ class Driven:
     """Events in the store's journal."""
     inbox: deque[Event] = field(default_factory=deque)
     queued: bool = False
-    since_snapshot: int = 0
+    until_snapshot: int = EVENTS_PER_SNAPSHOT
+    """Events to go before the next snapshot."""
     kept_events: list[bytes] = field(default_factory=list)
     kept_history: list[HistoryEvent] = field(default_factory=list)
     heartbeats: dict[int, int] = field(default_factory=dict)
@@ -222,11 +225,11 @@ class Worker:
             events, history = driven.kept_events, driven.kept_history
             driven.kept_events, driven.kept_history = [], []
         driven.states = _last_states(driven, history) if execution.closed else _state_names(driven)
-        driven.since_snapshot += len(history) + len(events)
+        driven.until_snapshot -= len(history) + len(events)
         snapshot = None
-        if driven.since_snapshot >= HISTORY_PER_SNAPSHOT or execution.closed:
-            driven.since_snapshot = 0
+        if driven.until_snapshot <= 0 or execution.closed:
             snapshot = encode_execution(execution)
+            driven.until_snapshot = max(EVENTS_PER_SNAPSHOT, len(snapshot) // SNAPSHOT_BYTES_PER_EVENT)
         commit = Commit(
             execution_id=execution.id,
             sequence=driven.sequence,

@@ -75,8 +75,9 @@ def _compile_argument(argument: Argument, whole: str) -> Evaluate:
             assert_never(argument)
 
 
-def _failure(text: str, error: FunctionError) -> EvaluationError:
-    return EvaluationError(INTRINSIC_FAILURE, f"The function '{text}' had the following error: {error}")
+def _failure(text: str, error: FunctionError | RecursionError) -> EvaluationError:
+    reason = "An argument is nested too deeply" if isinstance(error, RecursionError) else str(error)
+    return EvaluationError(INTRINSIC_FAILURE, f"The function '{text}' had the following error: {reason}")
 
 
 def _calling(function: Callable[..., Json], arguments: tuple[Evaluate, ...], text: str) -> Evaluate:
@@ -86,7 +87,7 @@ def _calling(function: Callable[..., Json], arguments: tuple[Evaluate, ...], tex
         def call_one(values: Values) -> Json:
             try:
                 return function(only(values))
-            except FunctionError as error:
+            except (FunctionError, RecursionError) as error:
                 raise _failure(text, error) from None
 
         return call_one
@@ -94,7 +95,7 @@ def _calling(function: Callable[..., Json], arguments: tuple[Evaluate, ...], tex
     def call(values: Values) -> Json:
         try:
             return function(*[argument(values) for argument in arguments])
-        except FunctionError as error:
+        except (FunctionError, RecursionError) as error:
             raise _failure(text, error) from None
 
     return call
@@ -104,7 +105,7 @@ def _drawing(function: Callable[..., Json], arguments: tuple[Evaluate, ...], tex
     def draw(values: Values) -> Json:
         try:
             return function(values.draws, *[argument(values) for argument in arguments])
-        except FunctionError as error:
+        except (FunctionError, RecursionError) as error:
             raise _failure(text, error) from None
 
     return draw
@@ -116,7 +117,7 @@ def _format(join: Callable[[tuple[Json, ...]], str], arguments: tuple[Evaluate, 
     def fill_in(values: Values) -> Json:
         try:
             return join(tuple([argument(values) for argument in arguments]))
-        except FunctionError as error:
+        except (FunctionError, RecursionError) as error:
             raise _failure(text, error) from None
 
     return fill_in
@@ -133,7 +134,7 @@ def _math_add(function: Callable[..., Json], first: Evaluate, second: Evaluate, 
                 return total
         try:
             return function(left, right)
-        except FunctionError as error:
+        except (FunctionError, RecursionError) as error:
             raise _failure(text, error) from None
 
     return add

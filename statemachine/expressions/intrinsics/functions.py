@@ -167,7 +167,7 @@ def fill(pieces: tuple[str, ...], items: tuple[Json, ...]) -> str:
         )
     parts = [pieces[0]]
     for item, piece in zip(items, pieces[1:], strict=True):
-        parts += (item if isinstance(item, str) else to_string(item), piece)
+        parts += (item if type(item) is str else str(item) if type(item) is int else to_string(item), piece)
     return "".join(parts)
 
 
@@ -196,7 +196,10 @@ def string_to_json(text: Json) -> Json:
 
 def json_to_string(value: Json) -> Json:
     """The value as compact JSON text; a string gets quotes (fact jsontostring-string-is-quoted)."""
-    return encode_json(value).decode()
+    try:
+        return encode_json(value).decode()
+    except ValueError as error:
+        raise FunctionError(f"The argument cannot be written: {error}") from None
 
 
 def base64_encode(text: Json) -> Json:

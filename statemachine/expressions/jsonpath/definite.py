@@ -11,9 +11,9 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Final, NoReturn, TypeAlias
 
-from statemachine.expressions.base import Evaluate, PathNotFoundError, Values
+from statemachine.expressions.base import Evaluate, PathNotFoundError, Values, shown
 from statemachine.expressions.jsonpath.tokens import Members, Subscript, Token, fragment
-from statemachine.jsonvalue import Json, encode_json
+from statemachine.jsonvalue import Json
 
 
 class _Missing(Enum):
@@ -192,8 +192,7 @@ def explain(document: Json, tokens: tuple[Token, ...]) -> str:
                     return f"The path {reached} is null"
                 rest = "".join(map(fragment, tokens[position:]))
                 if type(document) is not list:
-                    shown = encode_json(document).decode()
-                    return f"Filter: {rest} can only be applied to arrays. Current context is: {shown}"
+                    return f"Filter: {rest} can only be applied to arrays. Current context is: {shown(document)}"
                 if not -len(document) <= int(text) < len(document):
                     return f"No results for path: {reached}{rest}"
                 document = document[int(text)]

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
+from statemachine.errors import RUNTIME, EvaluationError
 from statemachine.expressions.base import PathNotFoundError
 from statemachine.expressions.budget import Budget
 from statemachine.expressions.jsonpath.definite import LEAVES_ONLY
@@ -40,7 +41,14 @@ def compile_indefinite(text: str, tokens: tuple[Token, ...]) -> Callable[[Json],
     the last step.
     """
     find = compile_find(text, tokens, 0)
-    return lambda document: find(document, Search(document, Budget()))
+
+    def search(document: Json) -> list[Json]:
+        try:
+            return find(document, Search(document, Budget()))
+        except RecursionError:
+            raise EvaluationError(RUNTIME, f"The path '{text}' compares values that are nested too deeply") from None
+
+    return search
 
 
 def compile_find(text: str, tokens: tuple[Token, ...], depth: int) -> Find:
@@ -75,7 +83,7 @@ def compile_find(text: str, tokens: tuple[Token, ...], depth: int) -> Find:
 def _structure(tokens: tuple[Token, ...]) -> list[tuple[bool, Any]]:
     """The steps as nodes of jsonpath-ng's tree, in order; true for a step that stands behind ``..``."""
     from jsonpath_ng import Descendants, Root
-    from jsonpath_ng.ext import parse
+    from jsonpath_ng.ext.parser import parse
 
     written = []
     for number, token in enumerate(tokens):
@@ -83,12 +91,12 @@ def _structure(tokens: tuple[Token, ...]) -> list[tuple[bool, Any]]:
             case Members() | Filter():
                 written.append(f"['{number}']")
             case Subscript(text):
-                written.append(f"[{text}]")
+                written.append(f"[{':'.join(text.split(':')[:2])}]")
             case Wildcard():
                 written.append("[*]")
             case Descent():
                 written.append("..")
-    node = parse("$" + "".join(written))
+    node: Any = parse("$" + "".join(written))
     steps: list[tuple[bool, Any]] = []
     while not isinstance(node, Root):
         steps.append((isinstance(node, Descendants), node.right))

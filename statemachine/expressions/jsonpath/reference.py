@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from statemachine.errors import RESULT_PATH_MATCH_FAILURE, EvaluationError
-from statemachine.expressions.base import ExpressionSyntaxError
+from statemachine.expressions.base import ExpressionSyntaxError, shown
 from statemachine.expressions.jsonpath.definite import definite_steps
 from statemachine.expressions.jsonpath.path import PathRoot, parse_path
-from statemachine.jsonvalue import Json, encode_json
+from statemachine.jsonvalue import Json
 
 
 class _BlockedError(Exception):
@@ -33,9 +33,8 @@ class ReferencePath:
         try:
             return _write(document, self.steps, 0, value)
         except _BlockedError:
-            shown = encode_json(document).decode()
             raise EvaluationError(
-                RESULT_PATH_MATCH_FAILURE, f"Unable to apply ReferencePath {self.text} to input {shown}"
+                RESULT_PATH_MATCH_FAILURE, f"Unable to apply ReferencePath {self.text} to input {shown(document)}"
             ) from None
 
 

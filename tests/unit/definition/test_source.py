@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -95,7 +96,6 @@ def test_yaml_scalars_of_the_core_schema(text: str, value: Any) -> None:
         "tRUE",
         "1e",
         "1.5.2",
-        "-",
         "+",
         ".",
         "=",
@@ -233,7 +233,8 @@ def test_a_bare_word_is_reported_in_the_words_of_aws() -> None:
     (found,) = refused("hello there", format=JSON)
     assert found.code == INVALID_JSON
     assert found.message == (
-        "Unrecognized token 'hello': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
+        "Unrecognized token 'hello': was expecting "
+        "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
     )
 
 
@@ -299,7 +300,7 @@ def test_duplicates_and_other_faults_are_reported_together() -> None:
         ("200: x\n", 'The key 200 is a number in YAML, and keys must be strings: write "200"', 1, 1),
         ("a:\n  true: x\n", "The key true is a boolean", 2, 3),
         ("~: x\n", "The key ~ is a null", 1, 1),
-        (": x\n", "The key (empty) is a null", 1, 1),
+        ("? \n: x\n", "The key (empty) is a null", 1, 2),
         ("? [a]\n: 1\n", "A key must be a string", 1, 3),
         ("? {a: 1}\n: 1\n", "A key must be a string", 1, 3),
         ("a: &x [1]\n*x : 1\n", "is not a string", 2, 1),
@@ -379,6 +380,17 @@ def test_the_bound_is_the_same_for_both_formats(format: SourceFormat, depth: int
     assert "nested" in refused(text, format=format, limits=limits)[0].message
 
 
+@pytest.mark.parametrize("text", ["a: &x {b: [1, 010, on]}\nc: *x\n", "a:\n- b\n- ~\n", '{"a": "\\n"}'])
+def test_yaml_without_libyaml(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fast = load_source(text, format=YAML)
+    monkeypatch.delattr(yaml, "CSafeLoader")
+    slow = load_source(text, format=YAML)
+    assert slow.value == fast.value
+    for path, _ in every_path(fast.value):
+        assert slow.position(path) == fast.position(path)
+    assert "nested deeper" in refused("a: " + "[" * 2_000, format=YAML)[0].message
+
+
 def test_an_alias_bomb_is_refused_before_it_is_expanded() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 50)]
@@ -428,11 +440,10 @@ def test_lone_surrogates_are_refused(text: str) -> None:
 def test_any_text_is_read_or_refused(text: str) -> None:
     for format in (None, JSON, YAML):
         try:
-            source = load_source(text, format=format)
-        except DefinitionError as error:
-            assert error.diagnostics
-        else:
-            assert isinstance(source.value, dict)
+            value = load_source(text, format=format).value
+        except DefinitionError:
+            continue
+        assert isinstance(value, dict)
 
 
 # --- positions --------------------------------------------------------------------------------------------------------
@@ -563,19 +574,25 @@ def test_a_json_position_is_where_the_value_begins(value: Any, indent: int | Non
             assert key == path[-1]
 
 
+class QuotingDumper(yaml.SafeDumper):
+    """PyYAML writes YAML 1.1, where fewer words are numbers (1e3 is text): every string needs quotes."""
+
+
+QuotingDumper.add_representer(
+    str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"')
+)
+
+
 @given(DOCUMENTS, st.booleans())
 def test_yaml_and_json_of_a_document_give_the_same_value(value: Any, flow: bool) -> None:
-    import yaml
-
-    text = yaml.safe_dump(value, default_flow_style=flow, allow_unicode=True, sort_keys=False)
+    text = yaml.dump(value, Dumper=QuotingDumper, default_flow_style=flow, sort_keys=False)
     read = load_source(text, format=YAML).value
-    assert read == load_source(json.dumps(value), format=JSON).value
-    assert json.dumps(read) == json.dumps(value)
+    assert json.dumps(read) == json.dumps(load_source(json.dumps(value), format=JSON).value) == json.dumps(value)
 
 
 @given(DOCUMENTS)
 def test_json_is_yaml_and_stands_at_the_same_places(value: Any) -> None:
-    # YAML has no surrogate pairs in escapes and refuses some characters unescaped: indented ASCII below U+10000 is both.
+    # A YAML escape is no surrogate, and DEL stands in YAML only escaped.
     text = json.dumps(value, indent=2)
     if "\\ud" in text or "\x7f" in text:
         return
