@@ -79,6 +79,7 @@ def command(
     file = None if definition == Path("-") else str(definition)
     try:
         loaded = load_text(text, file)
+        loaded.require_runnable()
     except DefinitionError as error:
         return fail_with_findings(error.diagnostics, text)
     folder = Path.cwd() if file is None else definition.parent

@@ -191,9 +191,9 @@ def _scope(block: dict[str, Json], path: JsonPath) -> _Scope:
 
 
 def _node(state: Json, path: JsonPath) -> _Node:
-    if not isinstance(state, dict):
+    type_name = state.get("Type") if isinstance(state, dict) else None
+    if not isinstance(type_name, str):
         return _Node(path, (), is_terminal=False, is_known=False)
-    type_name = state.get("Type")
     places: list[tuple[JsonPath, Json]] = []
     is_known = type_name in STATE_TYPES
     is_terminal = False

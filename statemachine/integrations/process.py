@@ -67,7 +67,7 @@ class ProcessHandler:
             raise TaskError(NOT_STARTED, f"{self._argv[0]} could not be started: {error}") from error
         try:
             _feed(transport, encode_json(arguments))
-            await process.exited
+            await asyncio.wait([process.exited])  # unlike await, it leaves the future whole when it is cancelled
             _kill_group(transport.get_pid())
             await asyncio.wait([process.closed], timeout=_GRACE_SECONDS)
         finally:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from statemachine.definition import model
-from statemachine.definition.diagnostics import Diagnostic, JsonPath
+from statemachine.definition.diagnostics import Diagnostic, JsonPath, Severity
 from statemachine.definition.model import ABSENT
 from statemachine.errors import Failure
 from statemachine.expressions.base import Evaluate, Values
@@ -61,17 +61,25 @@ class Language(Protocol):
 
 @dataclass
 class Findings:
-    """Collects diagnostics while compiling."""
+    """Collects diagnostics while compiling: mistakes of the author, and what this release cannot run."""
 
     found: list[Diagnostic] = field(default_factory=list)
+    unsupported: list[Diagnostic] = field(default_factory=list)
 
     def add(self, code: str, message: str, path: JsonPath, place: JsonPath | None = None) -> None:
         """Report one mistake; `place` is where it stands if that is more exact than AWS's location."""
         self.found.append(Diagnostic(code, message, path, place=place))
 
+    def refuse(self, code: str, message: str, path: JsonPath) -> None:
+        """Report a valid use of something that cannot be run yet."""
+        self.unsupported.append(Diagnostic(code, message, path, Severity.WARNING))
+
 
 def compile_machine(machine: model.StateMachine, sha256: str) -> tuple[Program | None, list[Diagnostic]]:
-    """Compile a machine. The program is None if, and only if, there are findings."""
+    """Compile a machine. The program is None if, and only if, there are findings.
+
+    A program whose `unsupported` is not empty says what this release cannot run, and must not be run.
+    """
     findings = Findings()
     compiler = _Compiler(findings)
     compiler.block(machine.states)
@@ -82,7 +90,7 @@ def compile_machine(machine: model.StateMachine, sha256: str) -> tuple[Program |
         start_at=pointer(machine.states[machine.start_at].path),
         nodes=compiler.nodes,
         timeout_seconds=machine.timeout_seconds,
-        comment=machine.comment,
+        unsupported=tuple(findings.unsupported),
     )
     return program, []
 
@@ -102,10 +110,8 @@ class _Compiler:
         for name, state in states.items():
             language = self._languages.get(state.query_language)
             if language is None:
-                self._findings.add(
-                    "SM_UNSUPPORTED_QUERY_LANGUAGE",
-                    f"states in {state.query_language} cannot be run yet",
-                    state.path,
+                self._findings.refuse(
+                    "SM_UNSUPPORTED_QUERY_LANGUAGE", f"States in {state.query_language} cannot be run yet", state.path
                 )
             else:
                 self.nodes[addresses[name]] = self._node(state, language, addresses)
@@ -169,7 +175,7 @@ class _Compiler:
         for name, value in (("ItemReader", state.item_reader), ("ItemBatcher", state.item_batcher),
                             ("ResultWriter", state.result_writer)):  # fmt: skip
             if value is not ABSENT and state.processor.mode is model.ProcessorMode.DISTRIBUTED:
-                self._findings.add("SM_UNSUPPORTED_FIELD", f"{name} cannot be run yet", (*state.path, name))
+                self._findings.refuse("SM_UNSUPPORTED_FIELD", f"{name} cannot be run yet", (*state.path, name))
         return MapNode(
             **common.fields(),
             retriers=_retriers(state.retry),

@@ -36,6 +36,11 @@ class LoadedDefinition:
     warnings: tuple[Diagnostic, ...]
     file: str | None
 
+    def require_runnable(self) -> None:
+        """Raise DefinitionError if the definition uses what this release cannot run."""
+        if self.program.unsupported:
+            raise DefinitionError([each for each in self.warnings if each.code.startswith("SM_UNSUPPORTED")])
+
 
 def load(definition: Definition) -> LoadedDefinition:
     """Load a definition. Raises DefinitionError with all findings, or OSError if its file cannot be read."""
@@ -53,6 +58,7 @@ def check(source: Source, *, schema: bool = True, express: bool = False) -> tupl
     if machine is None or any(each.severity is Severity.ERROR for each in found):
         return None, found
     program, more = compile_machine(machine, text_sha256(source.text))
+    more += () if program is None else program.unsupported
     placed = [each.at(source.position(each.place or each.path or ()), source.file) for each in more]
     return program, sorted([*found, *placed], key=_place)
 

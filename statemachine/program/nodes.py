@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from statemachine.definition.diagnostics import Diagnostic
 from statemachine.errors import Failure
 from statemachine.expressions.base import Evaluate, Values
 from statemachine.jsonvalue import Document, Json
@@ -156,7 +157,8 @@ class Program:
     start_at: Address
     nodes: dict[Address, Node]
     timeout_seconds: int | None
-    comment: str | None = None
+    unsupported: tuple[Diagnostic, ...] = ()
+    """What the definition uses that this release cannot run: such a program has no complete nodes."""
 
     def tasks(self) -> list[TaskNode]:
         """All Task nodes, in the order of the definition."""

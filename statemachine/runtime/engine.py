@@ -105,6 +105,7 @@ class Engine:
         Raises DefinitionError and UnboundResourceError before anything is stored.
         """
         loaded = definition if isinstance(definition, LoadedDefinition) else load(definition)
+        loaded.require_runnable()
         registry = self._registry if tasks is None else _registry(tasks)
         require_bound(loaded.program, registry)
         document = input if isinstance(input, Document) else Document({} if input is None else input)

@@ -43,8 +43,9 @@ def answer(message: dict[str, Any]) -> dict[str, Any]:
     if message["kind"] not in ("execution", "sync_execution"):
         return {"unsupported": message["kind"]}
     if program is None:
-        unsupported = [each["message"] for each in diagnostics if each["code"].startswith("SM_UNSUPPORTED")]
-        return {"unsupported": "; ".join(unsupported)} if unsupported else _refusal("create_error", diagnostics)
+        return _refusal("create_error", diagnostics)
+    if program.unsupported:
+        return {"unsupported": "; ".join(each.message for each in program.unsupported)}
     return _execute(message, program)
 
 
@@ -58,6 +59,7 @@ def _compile(text: str, *, express: bool) -> tuple[Program | None, list[dict[str
         {"severity": each.severity.value, "code": each.code, "message": each.message}
         | ({} if each.location is None else {"location": each.location})
         for each in found
+        if not each.code.startswith("SM_UNSUPPORTED")
     ]
     return program, shown
 

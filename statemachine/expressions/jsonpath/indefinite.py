@@ -10,7 +10,8 @@ Jayway's semantics:
 - a step that does not apply to a value finds nothing there; what does not exist is no error (fact
   jsonpath-missing-nested-wildcard-empty);
 - ``..`` visits the value and all objects and arrays inside it, each before its contents, and applies the next step;
-- ``['a','b']`` makes one object of the members that are there; it must be the last step (seen on AWS);
+- ``['a','b']`` makes one object of the members that are there; it must be the last step (seen on AWS). After ``..``
+  only objects that have all of them count;
 - a slice with both bounds does not count from the end at one of them only: ``[1:-1]`` finds nothing;
 - a filter applies to the elements of an array, or to an object itself. After ``..`` it applies to each object once.
 """
@@ -59,7 +60,7 @@ def compile_find(text: str, tokens: tuple[Token, ...], depth: int) -> Find:
         token = _slot(node, tokens)
         if isinstance(token, Members):
             last = position + 1 == len(structure)
-            steps.append((below, _members(text, tokens, token, last=last)))
+            steps.append((below, _members(text, tokens, token, last=last, below=below)))
         elif isinstance(token, Filter):
             steps.append((below, _filter(compile_condition(text, token, depth), below=below)))
         else:
@@ -128,7 +129,7 @@ def _containers(value: Json) -> Iterator[Json]:
 # -- steps -----------------------------------------------------------------------------------------------------------
 
 
-def _members(text: str, tokens: tuple[Token, ...], members: Members, *, last: bool) -> Select:
+def _members(text: str, tokens: tuple[Token, ...], members: Members, *, last: bool, below: bool) -> Select:
     if len(members.names) == 1:
         name = members.names[0]
 
@@ -138,7 +139,7 @@ def _members(text: str, tokens: tuple[Token, ...], members: Members, *, last: bo
         return member
 
     def one_object(node: Json, _: Search) -> list[Json]:
-        if type(node) is not dict:
+        if type(node) is not dict or (below and not all(name in node for name in members.names)):
             return []
         if not last:
             path = "$" + "".join(map(fragment, tokens[: tokens.index(members) + 1]))

@@ -6,8 +6,8 @@ AWS uses Jayway's library (com.jayway.jsonpath, before path functions), so its g
   refused;
 - a dot may stand before a bracket: ``$.a.['b c']``;
 - a quoted name is taken as it stands, backslashes included (recorded: ``$['Test\\""Name"']`` finds the key
-  ``Test\\""Name"``). The closing quote is the one before ``]`` or ``,``; a quote elsewhere must follow a backslash,
-  which is then dropped, so that a name may hold its own quotes.
+  ``Test\\""Name"``). The closing quote is the one before ``]``, or before ``,`` and the next name; a quote elsewhere
+  must follow a backslash, which is then dropped, so that a name may hold its own quotes.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class _Scanner:
         if text[at] != "[":
             match = _DOT_NAME.match(text, at)
             if match is None:
-                self.fail("Expected a name: write a name with blanks or quotes as ['…']")
+                self.fail("Expected a name; one with blanks, quotes or brackets is written ['…']")
             self.at = match.end()
             return Members((match[0],))
         if match := _SUBSCRIPT.match(text, at):
@@ -151,13 +151,20 @@ class _Scanner:
             at = text.find(quote, at + 1)
             if at < 0:
                 self.fail("The quoted name is not closed", opened)
-            follows = self.blanks(at + 1)
-            if follows < len(text) and text[follows] in "],":
+            escaped = text[at - 1] == "\\" and at > start
+            if self.closes(at, escaped=escaped):
                 return name + text[start:at], at + 1
-            if text[at - 1] != "\\" or at == start:
+            if not escaped:
                 self.fail("Expected ']' or ',' after the quoted name", at + 1)
             name += text[start : at - 1] + quote
             start = at + 1
+
+    def closes(self, at: int, *, escaped: bool) -> bool:
+        """Whether the quote at `at` ends a name: a bracket follows, or a comma (with another name, if in doubt)."""
+        follows = self.blanks(at + 1)
+        if not self.text.startswith(",", follows):
+            return self.text.startswith("]", follows)
+        return not escaped or self.text[self.blanks(follows + 1) :][:1] in ("'", '"')
 
     def filter(self, at: int) -> Filter:
         """The condition that starts at `at`, up to the parenthesis that closes it."""

@@ -140,6 +140,7 @@ def test_labels_are_unique() -> None:
         machine("A", A={"Type": "Choice", "Choices": [RULE]}, B=DONE),
         machine("A", A={**END, "Type": "Task", "Catch": [{"ErrorEquals": ["E"]}]}, B=DONE),
         machine("A", A=1, B=to("B")),
+        machine("A", A={"Type": ["Pass"], "Next": "B"}, B=DONE),
         {"States": {"A": END, "B": DONE}},
         {"StartAt": "A", "States": {}},
         {"StartAt": "A", "States": []},

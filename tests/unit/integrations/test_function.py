@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables of expected texts
 from __future__ import annotations
 
 import asyncio
@@ -18,7 +19,7 @@ class Declined(Exception):
     pass
 
 
-class Callable_:
+class Counter:
     def __call__(self, input: Json, context: TaskContext) -> Json:
         return [input, context.state]
 
@@ -76,16 +77,16 @@ async def asynchronous(input: Json, context: TaskContext) -> Json:
         (context_first, True, [{"n": 1}, "Pay"]),
         (unannotated, True, [{"n": 1}, "Pay"]),
         (after_default, True, [{"n": 1}, "Pay", 3]),
-        (Callable_(), True, [{"n": 1}, "Pay"]),
-        (Callable_().method, True, {"n": 1}),
+        (Counter(), True, [{"n": 1}, "Pay"]),
+        (Counter().method, True, {"n": 1}),
         (AsyncCallable(), False, {"n": 1}),
         (asynchronous, False, [{"n": 1}, "Pay"]),
         (functools.partial(asynchronous), False, [{"n": 1}, "Pay"]),
         (functools.partial(by_text), True, [{"n": 1}, "Pay"]),
         (lambda: "nothing", True, "nothing"),
         (lambda *args: list(args), True, [{"n": 1}]),
-        (lambda input, **others: [input, others], True, [{"n": 1}, {}]),
-        (lambda input, size=2: [input, size], True, [{"n": 1}, 2]),
+        (lambda given, **others: [given, others], True, [{"n": 1}, {}]),
+        (lambda given, size=2: [given, size], True, [{"n": 1}, 2]),
         (len, True, 1),
     ],
 )
@@ -145,9 +146,9 @@ async def inner_cancelled(input: Json) -> Json:
         (leave, "SystemExit", "bye"),
         (leave_async, "SystemExit", "3"),
         (inner_cancelled, "CancelledError", ""),
-        (lambda input: input["missing"], "KeyError", "'missing'"),
+        (lambda given: given["missing"], "KeyError", "'missing'"),
         (lambda: (1, 2), "Python.InvalidResult", "The function returned no JSON data at $: a tuple is not JSON (return a list)"),
-        (lambda: asynchronous(None, None), "Python.InvalidResult", "The function returned a coroutine: declare it with 'async def'"),
+        (lambda: inner_cancelled(None), "Python.InvalidResult", "The function returned a coroutine: declare it with 'async def'"),
     ],
 )  # fmt: skip
 def test_what_a_function_raises_is_the_failure_of_its_task(

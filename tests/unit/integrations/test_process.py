@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -132,8 +133,12 @@ time.sleep(float(sys.argv[2]))
 
 
 async def child_of(path: Path) -> int:
+    return await asyncio.to_thread(_child_of, path)
+
+
+def _child_of(path: Path) -> int:
     while not path.exists() or not path.read_text():
-        await asyncio.sleep(0.005)
+        time.sleep(0.005)
     return int(path.read_text())
 
 

@@ -130,6 +130,7 @@ def test_a_bare_name_as_resource_is_no_lambda_function(context: TaskContext) -> 
 
 
 def test_importing_integrations_is_light(tmp_path: Path) -> None:
-    code = "import sys, statemachine.integrations; print([m for m in ('asyncio','httpx','yaml','jsonschema','msgspec','uuid') if m in sys.modules])"
+    heavy = ("asyncio", "httpx", "yaml", "jsonschema", "msgspec", "uuid")
+    code = f"import sys, statemachine.integrations; print([m for m in {heavy} if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert found.stdout.strip() == "[]"

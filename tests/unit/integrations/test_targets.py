@@ -58,5 +58,5 @@ def test_what_cannot_be_used_is_said_before_anything_runs(target: str, message: 
 
 def test_a_namesake_of_a_loaded_module_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "json.py", "def dumps(x): return 'mine'\n")
-    with pytest.raises(BindingError, match="a module 'json' is already loaded from .*; rename .*json.py"):
+    with pytest.raises(BindingError, match=r"a module 'json' is already loaded from .*; rename .*json.py"):
         load_python("python:json:dumps", [tmp_path])
