@@ -84,7 +84,9 @@ def command(
         return fail_with_findings(error.diagnostics, text)
     folder = Path.cwd() if file is None else definition.parent
     source = bindings_source(tasks_file, folder)
-    registry = mocked(mocks) if mocks else registry_from(source)
+    registry = registry_from(source)
+    if mocks:
+        registry = mocked(mocks, registry)
     progress = Progress(quiet=quiet or as_json)
     engine = Engine(
         store,
@@ -111,9 +113,9 @@ def command(
     return report(results[0], as_json=as_json, quiet=quiet)
 
 
-def mocked(mocks: str) -> TaskRegistry:
-    """A registry that answers every task from a mock file."""
-    from statemachine.testing.mocks import load_mocks, mock_registry
+def mocked(mocks: str, behind: TaskRegistry) -> TaskRegistry:
+    """A registry that answers the states of a mock file, and leaves the others to the registry behind it."""
+    from statemachine.runtime.mocked import mock_registry
+    from statemachine.testing.mocks import load_mocks, split_mocks_option
 
-    path, _, case = mocks.partition(":")
-    return mock_registry(load_mocks(Path(path), case or None))
+    return mock_registry(load_mocks(*split_mocks_option(mocks)), behind)

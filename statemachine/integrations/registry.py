@@ -21,14 +21,12 @@ from statemachine.errors import UnboundResourceError
 from statemachine.integrations.base import BindingError, TaskFunction, TaskHandler
 from statemachine.integrations.function import PLAIN, CallingConvention, FunctionHandler
 from statemachine.integrations.lambda_ import (
-    INVOKE,
     FunctionReference,
-    LambdaInvoke,
     NamedFunction,
     convention,
-    invoke_faults,
     parse_function,
 )
+from statemachine.integrations.lambda_invoke import INVOKE, LambdaInvoke, invoke_faults
 from statemachine.integrations.targets import is_target, load_python, unknown_target
 from statemachine.jsonvalue import Json
 

@@ -1,12 +1,12 @@
 """Performing tasks: from a ScheduleTask command to an event.
 
 Rules
-- Blocking handlers run in a pool of threads, the others on the loop. A handler that hangs costs a thread, never the
-  engine.
-- At most `concurrency` tasks run at a time, and at most as many per resource as the caller says; the others wait in
-  order. Waiting tasks hold no thread.
-- A cancelled task's result is dropped. An async handler is cancelled; a blocking one is told through its context.
-- A heartbeat, or the start of the task, puts off the loss of the heartbeat by HeartbeatSeconds.
+- Blocking handlers run in threads, the others on the loop. A handler that hangs costs a thread, never the engine.
+- At most `concurrency` tasks run at a time, and at most as many of a resource as `per_resource` says; the others wait
+  in order. Waiting tasks hold no thread.
+- A cancelled task's result is dropped and its place is free at once: an async handler is cancelled, a blocking one is
+  told through its context, and neither is waited for. So a handler that does not stop may overlap with its successor.
+- A heartbeat counts from the moment at which the task is begun, not while it waits for its turn.
 """
 
 from __future__ import annotations
@@ -15,32 +15,44 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from statemachine.errors import Failure, TaskError
 from statemachine.integrations.base import TaskContext
+from statemachine.integrations.function import INVALID_RESULT, FunctionHandler
 from statemachine.integrations.registry import TaskRegistry
-from statemachine.jsonvalue import Document, Json
+from statemachine.integrations.results import bounded, copy_json, find_fault, message_of
+from statemachine.jsonvalue import Document
 from statemachine.kernel.commands import ScheduleTask
 from statemachine.kernel.events import Event, TaskFailed, TaskSucceeded
 from statemachine.runtime.clock import Clock
+from statemachine.runtime.threads import Threads
 
 Key: TypeAlias = tuple[str, int]
 """An execution's id and an operation."""
 
+LEFT_BEHIND = 1_000
+"""So many threads may be held by handlers that go on after their cancellation, before blocking tasks have to wait."""
+STOP_SECONDS = 3.0
+"""How long `stop` waits for async handlers that were cancelled to clean up."""
+
 logger = logging.getLogger("statemachine.tasks")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Call:
     """One task being performed or waiting for its turn."""
 
+    number: int
+    key: Key
     command: ScheduleTask
     context: TaskContext
     registry: TaskRegistry
+    queue: str | None
+    """Its resource, if that has a limit of its own."""
     work: asyncio.Task[None] | None = None
+    wanted: bool = True
     running: bool = False
 
 
@@ -59,11 +71,13 @@ class Tasks:
         self._post = post
         self._concurrency = concurrency
         self._per_resource = dict(per_resource or {})
-        self._running_per_resource: dict[str, int] = {}
         self._calls: dict[Key, _Call] = {}
-        self._waiting: deque[Key] = deque()
+        self._waiting: dict[str | None, deque[_Call]] = {each: deque() for each in (None, *self._per_resource)}
         self._running = 0
-        self._threads: ThreadPoolExecutor | None = None
+        self._running_per_resource = dict.fromkeys(self._per_resource, 0)
+        self._works: dict[asyncio.Task[None], None] = {}
+        self._number = 0
+        self._threads = Threads("statemachine-task", concurrency + LEFT_BEHIND)
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -74,9 +88,9 @@ class Tasks:
         command: ScheduleTask,
         registry: TaskRegistry,
         token: str,
-        heartbeat: Callable[[], None],
+        heartbeat: Callable[[], None] | None = None,
     ) -> None:
-        """Perform a task, now or when there is room."""
+        """Perform a task, now or when there is room. `heartbeat` is called when it begins, and by its handler."""
         context = TaskContext(
             execution_id=execution_id,
             state=command.state,
@@ -85,99 +99,126 @@ class Tasks:
             token=token,
             attempt=command.attempt,
             deadline_ms=command.deadline_ms,
-            heartbeat=heartbeat,
         )
+        if heartbeat is not None:
+            context.heartbeat = heartbeat
         key = (execution_id, command.operation)
-        self._calls[key] = _Call(command, context, registry)
-        if self._has_room(command.resource):
-            self._start(key)
+        queue = command.resource if command.resource in self._per_resource else None
+        self._number += 1
+        call = _Call(self._number, key, command, context, registry, queue)
+        self.cancel(key)  # one delivery at a time
+        self._calls[key] = call
+        if self._has_room(queue) and self._running < self._concurrency:
+            self._start(call)
         else:
-            self._waiting.append(key)
+            self._waiting[queue].append(call)
 
     def cancel(self, key: Key) -> None:
         """The result is not wanted any more; nothing happens if the task is over."""
         call = self._calls.pop(key, None)
         if call is None:
             return
+        call.wanted = False
         call.context.cancelled.set()
         if call.work is not None:
             call.work.cancel()
+        self._leave(call)
 
     async def stop(self) -> None:
-        """Cancel everything. Blocking handlers are told, but not waited for."""
-        works = [call.work for call in self._calls.values() if call.work is not None]
+        """Cancel everything. Async handlers get a moment to clean up; blocking ones are told, but not waited for."""
+        for queue in self._waiting.values():
+            queue.clear()
         for key in list(self._calls):
             self.cancel(key)
-        self._waiting.clear()
-        if works:
-            await asyncio.gather(*works, return_exceptions=True)
-        if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
+        if self._works:
+            _, left = await asyncio.wait(list(self._works), timeout=STOP_SECONDS)
+            for work in left:
+                logger.warning("%s goes on although it was cancelled; it is left behind", work.get_name())
+        self._threads.close()
 
-    def _has_room(self, resource: str) -> bool:
-        if self._running >= self._concurrency:
-            return False
-        most = self._per_resource.get(resource)
-        return most is None or self._running_per_resource.get(resource, 0) < most
+    def _has_room(self, queue: str | None) -> bool:
+        return queue is None or self._running_per_resource[queue] < self._per_resource[queue]
 
-    def _start(self, key: Key) -> None:
-        call = self._calls[key]
+    def _start(self, call: _Call) -> None:
         call.running = True
-        resource = call.command.resource
         self._running += 1
-        if resource in self._per_resource:
-            self._running_per_resource[resource] = self._running_per_resource.get(resource, 0) + 1
-        call.work = asyncio.get_running_loop().create_task(self._run(key, call))
+        if call.queue is not None:
+            self._running_per_resource[call.queue] += 1
+        if call.command.heartbeat_seconds is not None:
+            call.context.heartbeat()
+        call.work = asyncio.get_running_loop().create_task(self._run(call), name=f"task {call.context.operation_id}")
+        self._works[call.work] = None
+        call.work.add_done_callback(self._forget)
 
-    async def _run(self, key: Key, call: _Call) -> None:
-        try:
-            event = await self._outcome(call)
-            if self._calls.get(key) is call:
-                del self._calls[key]
-                self._post(key[0], event)
-        finally:
-            self._ended(call)
+    def _forget(self, work: asyncio.Task[None]) -> None:
+        del self._works[work]
 
-    def _ended(self, call: _Call) -> None:
+    async def _run(self, call: _Call) -> None:
+        event = await self._outcome(call)
+        if call.wanted:
+            call.wanted = False
+            del self._calls[call.key]
+            self._post(call.key[0], event)
+        self._leave(call)
+
+    def _leave(self, call: _Call) -> None:
+        """Give up the call's place, and let those that wait have it."""
+        if not call.running:
+            return
+        call.running = False
         self._running -= 1
-        resource = call.command.resource
-        if resource in self._per_resource:
-            self._running_per_resource[resource] -= 1
-        for _ in range(len(self._waiting)):
-            key = self._waiting.popleft()
-            waiting = self._calls.get(key)
-            if waiting is None:
-                continue
-            if self._has_room(waiting.command.resource):
-                self._start(key)
-                if self._running >= self._concurrency:
-                    return
-            else:
-                self._waiting.append(key)
+        if call.queue is not None:
+            self._running_per_resource[call.queue] -= 1
+        while self._running < self._concurrency and (chosen := self._next()) is not None:
+            self._start(chosen)
+
+    def _next(self) -> _Call | None:
+        """The call that has waited longest among those whose resource has room."""
+        first: deque[_Call] | None = None
+        for name, queue in self._waiting.items():
+            while queue and not queue[0].wanted:
+                queue.popleft()
+            if queue and self._has_room(name) and (first is None or queue[0].number < first[0].number):
+                first = queue
+        return None if first is None else first.popleft()
 
     async def _outcome(self, call: _Call) -> Event:
         """What came of a call. Whatever a handler raises is the task's failure."""
         command = call.command
         try:
-            arguments = command.arguments.value
-            handler = call.registry.handler_for(command.resource, arguments)
-            if handler.blocking:
-                result = await self._in_thread(handler.perform, arguments, call.context)
-            else:
-                result = handler.perform(arguments, call.context)
-            if isinstance(result, Awaitable):
-                result = await result
-            document = Document(result)
-            document.encoded  # noqa: B018 - a result that is no JSON is found here
+            document = await self._result(call)
         except TaskError as error:
-            return TaskFailed(self._clock.now_ms(), command.operation, Failure(error.error, error.cause))
-        except Exception as error:  # noqa: BLE001 - a handler may raise anything
+            told = bounded(error)
+            failure = Failure(told.error, told.cause)
+        except KeyboardInterrupt:
+            raise
+        except asyncio.CancelledError:
+            if not call.wanted:
+                raise
+            failure = Failure("CancelledError", "The handler was cancelled, but not by the engine")
+        except BaseException as error:  # noqa: BLE001 - a handler may raise anything
             logger.debug("task %s failed", call.context.operation_id, exc_info=True)
-            failure = Failure(type(error).__name__, str(error) or None)
-            return TaskFailed(self._clock.now_ms(), command.operation, failure)
-        return TaskSucceeded(self._clock.now_ms(), command.operation, document)
+            told = bounded(TaskError(type(error).__name__, message_of(error) or None))
+            failure = Failure(told.error, told.cause)
+        else:
+            return TaskSucceeded(self._clock.now_ms(), command.operation, document)
+        return TaskFailed(self._clock.now_ms(), command.operation, failure)
 
-    async def _in_thread(self, perform: Callable[..., Any], arguments: Json, context: TaskContext) -> Any:
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(self._concurrency, thread_name_prefix="statemachine-task")
-        return await asyncio.get_running_loop().run_in_executor(self._threads, perform, arguments, context)
+    async def _result(self, call: _Call) -> Document:
+        command, context = call.command, call.context
+        arguments = command.arguments.value
+        handler = call.registry.handler_for(command.resource, arguments)
+        if handler.blocking:
+            result = await self._threads.call(handler.perform, arguments, context)
+        else:
+            result = handler.perform(arguments, context)
+        if isinstance(result, Awaitable):
+            result = await result
+        if not isinstance(handler, FunctionHandler):  # which has done both
+            fault = find_fault(result)
+            if fault is not None:
+                raise TaskError(INVALID_RESULT, f"The handler returned no JSON data at {fault}")
+            result = copy_json(result)
+        document = Document(result)
+        document.encoded  # noqa: B018 - a result that cannot be written is found here
+        return document

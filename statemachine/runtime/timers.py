@@ -4,6 +4,7 @@ Rules
 - A timer fires at its time or later, never early: when woken, the clock is asked again.
 - Times are wall-clock milliseconds. The loop is woken at least every `LONGEST_SLEEP_SECONDS`, so a clock that was set
   forward is noticed within that time.
+- A timer that is put off (a heartbeat) keeps its entry in the heap, and moves when that comes up.
 - A cancelled timer stays in the heap until its time or until cancelled ones outnumber the live.
 """
 
@@ -34,7 +35,10 @@ class Timers:
 
     def start(self, key: tuple[str, int], at_ms: int) -> None:
         """Start a timer, or move it."""
+        before = self._live.get(key)
         self._live[key] = at_ms
+        if before is not None and before <= at_ms:
+            return
         heapq.heappush(self._heap, (at_ms, key))
         if self._wake is None or at_ms < self._wake_ms:
             self._arm()
@@ -65,8 +69,11 @@ class Timers:
         now_ms = self._clock.now_ms()
         while self._heap and self._heap[0][0] <= now_ms:
             at_ms, key = heapq.heappop(self._heap)
-            if self._live.get(key) == at_ms:
+            wanted_ms = self._live.get(key)
+            if wanted_ms == at_ms:
                 del self._live[key]
                 self._fire(key)
+            elif wanted_ms is not None and wanted_ms > at_ms:
+                heapq.heappush(self._heap, (wanted_ms, key))
         if self._heap:
             self._arm()

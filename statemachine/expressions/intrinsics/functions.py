@@ -138,7 +138,10 @@ def array_length(items: Json) -> Json:
 
 def array_unique(items: Json) -> Json:
     """The elements without repetitions, in the order of their first occurrence."""
-    return list({_identity(item): item for item in reversed(_array(items))}.values())[::-1]
+    found: dict[Hashable, Json] = {}
+    for item in _array(items):
+        found.setdefault(_identity(item), item)
+    return list(found.values())
 
 
 def _identity(value: Json) -> Hashable:

