@@ -14,9 +14,9 @@ import heapq
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from statemachine.errors import DATA_LIMIT_EXCEEDED, RUNTIME, Failure, KernelError
+from statemachine.errors import DATA_LIMIT_EXCEEDED, RUNTIME, EvaluationError, Failure, KernelError
 from statemachine.expressions.base import Values
-from statemachine.jsonvalue import Document, Json
+from statemachine.jsonvalue import MAX_DEPTH, Document, Json, nests_too_deeply
 from statemachine.kernel.commands import (
     CancelOperation,
     CloseExecution,
@@ -69,12 +69,24 @@ class HistoryFullError(Exception):
     """The next event would exceed the history limit; the execution fails."""
 
 
+class DataLimitError(EvaluationError):
+    """The state fails with States.DataLimitExceeded; the cause has no location prefix.
+
+    Facts data-limit-pass-output, data-limit-parameters. It passes through Retry and Catch, States.ALL included
+    (recorded for the results of tasks).
+    """
+
+    def __init__(self, name: str, what: str) -> None:
+        super().__init__(DATA_LIMIT_EXCEEDED, too_large(name, what))
+
+
 class Activation:
     """The execution being advanced, with what this step has produced so far."""
 
     __slots__ = (
         "_history_limit",
-        "_payload_limit",
+        "_limits",
+        "_unchecked_bytes",
         "commands",
         "draws",
         "execution",
@@ -92,8 +104,12 @@ class Activation:
         self.draws = ExecutionDraws(execution)
         self.commands: list[Command] = []
         self.history: list[HistoryEvent] = []
-        self._payload_limit = execution.limits.payload_bytes
-        self._history_limit = execution.limits.history_events
+        self._limits = limits = execution.limits
+        # AWS bounds the history of Standard executions only.
+        self._history_limit = None if execution.express else limits.history_events
+        # A document of so few bytes breaks no limit.
+        most = limits.payload_bytes
+        self._unchecked_bytes = _FLAT_BYTES if most is None or most > _FLAT_BYTES else most
 
     # -- recording ---------------------------------------------------------------------------------------------
 
@@ -152,14 +168,11 @@ class Activation:
             output = result
         else:
             output = Document(value)
-        limit = self._payload_limit
-        if limit is not None and output is not raw and output.size > limit:
-            self.fail_scope(frame, Failure(DATA_LIMIT_EXCEEDED, too_large(node.name, "returned a result")))
-            return
+        if output is not raw:
+            self.check_size(output, node.name, "returned a result")
         details: dict[str, Json] = {"name": node.name, "output": output}
         if exit.assigned:
-            self._assign(frame, exit.assigned)
-            details["assignedVariables"] = {name: Document(value).text for name, value in sorted(exit.assigned.items())}
+            details["assignedVariables"] = self._assign(frame, node, exit.assigned)
         self.record(frame, node.exited_type, details)
         if target is None:
             self._close_scope(frame, output)
@@ -170,9 +183,50 @@ class Activation:
         frame.phase = Phase.ENTER
         self.execution.ready.append(frame.id)
 
-    def _assign(self, frame: Frame, assigned: dict[str, Json]) -> None:
-        scope = self.execution.scopes[frame.scope]
+    def _assign(self, frame: Frame, node: Node, assigned: dict[str, Json]) -> dict[str, Json]:
+        """Set variables of the frame's scope, within AWS's limits (fact variables-limits); their texts, by name."""
+        documents = {name: Document(value) for name, value in sorted(assigned.items())}
+        sizes = {name: document.size for name, document in documents.items()}
+        size = sum(sizes.values())
+        if size > self._unchecked_bytes:
+            for document in documents.values():
+                self.check_depth(document)
+        execution, limits = self.execution, self._limits
+        scope = execution.scopes[frame.scope]
+        total = execution.variables_bytes + size - sum([scope.sizes.get(name, 0) for name in sizes])
+        if limits.variable_bytes is not None and size > limits.variable_bytes:
+            raise DataLimitError(node.name, "assigned variables")
+        if limits.variables_bytes is not None and total > limits.variables_bytes:
+            raise DataLimitError(node.name, "assigned variables, those of the execution together,")
         scope.variables = {**scope.variables, **assigned}
+        scope.sizes = {**scope.sizes, **sizes}
+        execution.variables_bytes = total
+        return {name: document.text for name, document in documents.items()}
+
+    def arguments(self, frame: Frame, node: Node, value: Json) -> Document:
+        """What the frame's work is given. Raises DataLimitError if that is too large (fact data-limit-parameters)."""
+        if value is frame.raw_input.value:
+            return frame.raw_input
+        document = Document(value)
+        self.check_size(document, node.name, "provided parameters")
+        return document
+
+    def check_size(self, document: Document, name: str, what: str) -> None:
+        """Refuse a document that is too large or too deep. Raises DataLimitError ('The state/task `name` `what` …'),
+        or EvaluationError for its depth."""
+        size = document.size
+        if size <= self._unchecked_bytes:
+            return
+        limit = self._limits.payload_bytes
+        if limit is not None and size > limit:
+            raise DataLimitError(name, what)
+        self.check_depth(document)
+
+    def check_depth(self, document: Document) -> None:
+        """Refuse a document that could not be read again. A loop can nest its data ever deeper. Raises
+        EvaluationError."""
+        if nests_too_deeply(document):
+            raise EvaluationError(RUNTIME, f"The data is nested deeper than {MAX_DEPTH} levels")
 
     # -- scopes ------------------------------------------------------------------------------------------------
 
@@ -200,7 +254,10 @@ class Activation:
         if frame.timeout:
             self.cancel(frame.timeout)
         del execution.frames[frame.id]
-        return execution.scopes.pop(frame.scope)
+        scope = execution.scopes.pop(frame.scope)
+        if scope.sizes:
+            execution.variables_bytes -= sum(scope.sizes.values())
+        return scope
 
     def _close_scope(self, frame: Frame, output: Document) -> None:
         """The scope has ended with `output`."""
@@ -265,8 +322,13 @@ class Activation:
 
     def cancel(self, operation: int) -> None:
         """The answer is not wanted any more."""
-        if self.execution.operations.pop(operation, None) is not None:
-            self.commands.append(CancelOperation(operation))
+        execution = self.execution
+        if execution.operations.pop(operation, None) is None:
+            return
+        self.commands.append(CancelOperation(operation))
+        if len(execution.timers) > 2 * len(execution.operations) + _STALE_TIMERS:
+            execution.timers[:] = [each for each in execution.timers if each[1] in execution.operations]
+            heapq.heapify(execution.timers)
 
     # -- ending ------------------------------------------------------------------------------------------------
 
@@ -280,12 +342,13 @@ class Activation:
     ) -> None:
         """End the execution: cancel what is outstanding, record the last event, tell the host."""
         execution = self.execution
+        execution.timers.clear()
         for operation in list(execution.operations):
             self.cancel(operation)
-        execution.timers.clear()
         execution.frames.clear()
         execution.scopes.clear()
         execution.ready.clear()
+        execution.variables_bytes = 0
         execution.status, execution.output, execution.failure = status, output, failure
         execution.history_length += 1
         self.history.append(
@@ -305,10 +368,15 @@ class Activation:
 
 
 def too_large(name: str, what: str) -> str:
-    """The cause of States.DataLimitExceeded (facts data-limit-pass-output, data-limit-parameters)."""
+    """The cause of States.DataLimitExceeded. `name` is the state's for its output and parameters, the resource's for
+    the result of a task (facts data-limit-pass-output, data-limit-parameters; recorded)."""
     return f"The state/task '{name}' {what} with a size exceeding the maximum number of bytes service limit."
 
 
+_FLAT_BYTES = 2 * MAX_DEPTH
+"""A document of so many bytes cannot be nested too deeply: a level takes two."""
+_STALE_TIMERS = 64
+"""Cancelled timers that may stay in the heap, besides as many as there are operations."""
 _ABORTABLE = frozenset({"TaskState", "WaitState", "MapState", "ParallelState"})
 _RECORDED_AS_FAILED = frozenset({"MapState", "ParallelState"})
 """Types whose failure has an event of its own, after which they are not aborted."""

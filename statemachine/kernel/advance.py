@@ -15,8 +15,8 @@ from typing import assert_never
 
 from statemachine.errors import RUNTIME, EvaluationError, Failure, KernelError
 from statemachine.expressions.base import PathNotFoundError
-from statemachine.jsonvalue import Document
-from statemachine.kernel.activation import Activation, HistoryFullError
+from statemachine.jsonvalue import Document, TooDeepError
+from statemachine.kernel.activation import Activation, DataLimitError, HistoryFullError
 from statemachine.kernel.commands import Command, ExecutionStatus, Yield
 from statemachine.kernel.events import (
     Event,
@@ -167,12 +167,14 @@ def _run_ready(run: Activation) -> None:
         node = nodes[frame.address]
         try:
             _run_frame(run, frame, node)
-        except task.DataLimitError as error:
+        except DataLimitError as error:
             _fail(run, frame, Failure(error.error, error.cause))
         except EvaluationError as error:
             _fail(run, frame, Failure(error.error, located(frame, node, error.cause)))
         except PathNotFoundError as error:
             _fail(run, frame, Failure(RUNTIME, located(frame, node, str(error))))
+        except TooDeepError as error:
+            _fail(run, frame, Failure(RUNTIME, located(frame, node, f"The data is {error}")))
 
 
 def _run_frame(run: Activation, frame: Frame, node: Node) -> None:
@@ -200,10 +202,6 @@ def _run_frame(run: Activation, frame: Frame, node: Node) -> None:
 def _fail(run: Activation, frame: Frame, failure: Failure) -> None:
     """A state could not be evaluated. While a failure is being handled (by a catcher, or by Fail) that ends the scope;
     otherwise Retry and Catch have their say."""
-    if frame.children is not None and frame.children.running:
-        for child in list(frame.children.running.values()):
-            run.abort(run.execution.frames[child], frame.last_event)
-        frame.children.running.clear()
     if frame.phase is Phase.FAILED:
         run.fail_scope(frame, failure)
         return

@@ -73,13 +73,12 @@ class Scope:
     index: int
     """The branch's or item's index."""
     variables: dict[str, Json]
+    sizes: dict[str, int] = field(default_factory=dict)
+    """The variables assigned in this scope itself, with the bytes of their values."""
     iteration: bool = False
     """Whether it is an iteration of a Map."""
     item: Json = None
     """The item of a Map iteration, for the context object."""
-    muted: bool = False
-    """Iterations of a distributed Map are executions of their own on AWS: their events are not in this history."""
-    depth: int = 0
 
 
 @dataclass(slots=True)
@@ -92,7 +91,8 @@ class Frame:
     raw_input: Document
     phase: Phase = Phase.ENTER
     muted: bool = False
-    """Of its scope: nothing of it is recorded."""
+    """It is within an iteration of a distributed Map. On AWS those are executions of their own: their events are not
+    in this history."""
     last_event: int = 0
     """The event that the next one of this frame points back to."""
     entered_event: int = 0
@@ -146,6 +146,8 @@ class Execution:
     draws: int = 0
     next_id: int = 1
     history_length: int = 0
+    variables_bytes: int = 0
+    """What the variables of all scopes hold: the sum of `Scope.sizes`."""
     status: ExecutionStatus = ExecutionStatus.RUNNING
     output: Document | None = None
     failure: Failure | None = None
@@ -154,8 +156,9 @@ class Execution:
     frames: dict[int, Frame] = field(default_factory=dict)
     operations: dict[int, Operation] = field(default_factory=dict)
     ready: deque[int] = field(default_factory=deque)
-    timers: list[tuple[int, int]] = field(default_factory=list)
-    """A heap of (time, operation id) over the outstanding timers, and some that are not outstanding any more."""
+    timers: list[tuple[int, int]] = field(default_factory=list, compare=False)
+    """A heap of (time, operation id) over the outstanding timers, and some that are not outstanding any more. Derived
+    from `operations`."""
 
     @property
     def closed(self) -> bool:

@@ -50,4 +50,5 @@ def task_token(execution: Execution, operation: int) -> str:
 
 def is_token_of(execution: Execution, operation: int, token: str) -> bool:
     """Whether a token was handed out for this operation."""
-    return compare_digest(task_token(execution, operation).encode(), token.encode())
+    given = token.encode("utf-8", "surrogatepass")  # it comes from outside, and may be no Unicode
+    return compare_digest(task_token(execution, operation).encode(), given)

@@ -38,7 +38,7 @@ def handle_failure(run: Activation, frame: Frame, node: Node) -> None:
     """Retry the state, let a catcher take over, or fail the scope with `frame.failure`."""
     failure = frame.failure
     assert failure is not None
-    frame.failure = None
+    frame.failure = frame.result = None
     if isinstance(node, WorkNode):
         if _retry(run, frame, node, failure):
             return
@@ -47,7 +47,6 @@ def handle_failure(run: Activation, frame: Frame, node: Node) -> None:
             run.record(frame, "ParallelStateFailed" if isinstance(node, ParallelNode) else "MapStateFailed")
         for catcher in node.catchers:
             if matches(catcher.error_equals, failure.error):
-                frame.result = None
                 exit = catcher.flow.exit(run.values(frame, node), error_output(failure))
                 run.leave(frame, node, exit, catcher.next)
                 return

@@ -69,7 +69,7 @@ def encode_execution(execution: Execution) -> bytes:
         "status": execution.status.value,
         "output": documents.add(execution.output),
         "failure": _encode_failure(execution.failure),
-        "scopes": [_encode_scope(execution, each) for each in execution.scopes.values()],
+        "scopes": [_encode_scope(each) for each in execution.scopes.values()],
         "frames": [_encode_frame(each, documents) for each in execution.frames.values()],
         "operations": [_encode_operation(each, documents) for each in execution.operations.values()],
         "ready": list(execution.ready),
@@ -132,26 +132,20 @@ def _decode_failure(data: Json) -> Failure | None:
     return None if data is None else Failure(data[0], data[1])
 
 
-def _encode_scope(execution: Execution, scope: Scope) -> Json:
-    """Of the variables only those that the enclosing scope does not have, or has with another value."""
-    own = scope.variables
-    if scope.parent_frame:
-        outer = execution.scopes[execution.frames[scope.parent_frame].scope].variables
-        if own is outer:
-            own = {}
-        else:
-            own = {name: value for name, value in own.items() if name not in outer or outer[name] is not value}
-    item = scope.item if scope.iteration else None
-    return [scope.id, scope.parent_frame, scope.index, own, scope.iteration, item, scope.muted]
+def _encode_scope(scope: Scope) -> Json:
+    """Of the variables only the scope's own; those of the enclosing scope are there already."""
+    own = {name: scope.variables[name] for name in scope.sizes}
+    return [scope.id, scope.parent_frame, scope.index, own, scope.sizes, scope.iteration, scope.item]
 
 
 def _decode_scope(execution: Execution, data: list[Any]) -> None:
-    number, parent_frame, index, own, iteration, item, muted = data
+    number, parent_frame, index, own, sizes, iteration, item = data
     variables: dict[str, Json] = own
     if parent_frame:  # scopes are listed in the order of their start: the enclosing one is there
         outer = execution.scopes[execution.frames[parent_frame].scope].variables
         variables = {**outer, **own} if own else outer
-    execution.scopes[number] = Scope(number, parent_frame, index, variables, iteration, item, muted)
+    execution.scopes[number] = Scope(number, parent_frame, index, variables, sizes, iteration, item)
+    execution.variables_bytes += sum(sizes.values())
 
 
 def _encode_frame(frame: Frame, documents: _Documents) -> Json:

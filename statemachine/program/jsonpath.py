@@ -34,7 +34,7 @@ class Report(Protocol):
 
 SCHEMA_VALIDATION_FAILED = "SCHEMA_VALIDATION_FAILED"
 _NO_EXPRESSION = "The value for the field '{}' must be a valid JSONPath or a valid intrinsic function call"
-_NOTHING: Evaluate = lambda values: None  # noqa: E731 - stands for an expression that was reported as wrong
+_NOTHING: Evaluate = lambda _: None  # noqa: E731 - stands for an expression that was reported as wrong
 
 
 class JsonPathLanguage:
@@ -126,13 +126,11 @@ class JsonPathLanguage:
 
     def timeout(self, state: model.Task) -> Number | None:
         """TimeoutSeconds or its Path."""
-        return self._number("TimeoutSeconds", state.timeout_seconds, state.timeout_seconds_path, state.path, minimum=1)
+        return self._seconds("TimeoutSeconds", state.timeout_seconds, state.timeout_seconds_path, state.path)
 
     def heartbeat(self, state: model.Task) -> Number | None:
         """HeartbeatSeconds or its Path."""
-        return self._number(
-            "HeartbeatSeconds", state.heartbeat_seconds, state.heartbeat_seconds_path, state.path, minimum=1
-        )
+        return self._seconds("HeartbeatSeconds", state.heartbeat_seconds, state.heartbeat_seconds_path, state.path)
 
     def credentials(self, state: model.Task) -> Evaluate | None:
         """Credentials."""
@@ -215,13 +213,21 @@ class JsonPathLanguage:
 
         return value
 
+    def _seconds(self, field: str, value: int | str | None, text: str | None, state: JsonPath) -> Number | None:
+        return self._number(field, value, text, state, minimum=1, maximum=numbers.MAX_SECONDS)
+
     def _number(
-        self, field: str, value: int | str | None, text: str | None, state: JsonPath, minimum: int = 0
+        self,
+        field: str,
+        value: int | str | None,
+        text: str | None,
+        state: JsonPath,
+        minimum: int = 0,
+        maximum: int | None = None,
     ) -> Number | None:
         if text is not None:
-            return numbers.integer_at(
-                f"{field}Path", text, self._required_path(text, (*state, f"{field}Path")), minimum
-            )
+            path = self._required_path(text, (*state, f"{field}Path"))
+            return numbers.integer_at(f"{field}Path", text, path, minimum, maximum)
         return numbers.constant(value) if isinstance(value, int) else None
 
     def _condition(self, condition: model.ChoiceCondition, path: JsonPath) -> Condition:

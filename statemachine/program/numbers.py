@@ -31,8 +31,8 @@ def constant(value: int) -> Number:
     return number
 
 
-def integer_at(field: str, text: str, path: Evaluate, minimum: int = 0) -> Number:
-    """The integer that a Path field refers to, at least `minimum`."""
+def integer_at(field: str, text: str, path: Evaluate, minimum: int = 0, maximum: int | None = None) -> Number:
+    """The integer that a Path field refers to, from `minimum` to `maximum`."""
 
     def number(values: Values) -> int:
         value = follow(path, values)
@@ -45,6 +45,8 @@ def integer_at(field: str, text: str, path: Evaluate, minimum: int = 0) -> Numbe
         if whole < minimum:
             bound = "be negative" if minimum == 0 else f"be less than {minimum}"
             raise EvaluationError(RUNTIME, f"{name} cannot {bound}.")
+        if maximum is not None and whole > maximum:
+            raise EvaluationError(RUNTIME, f"{name} cannot be greater than {maximum}.")
         return whole
 
     return number

@@ -6,19 +6,23 @@ for programs without one.
 
 from __future__ import annotations
 
+import asyncio
 import os
+import re
 import uuid
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
-from statemachine.errors import ExecutionAlreadyExistsError, StatemachineError
+from statemachine.errors import ExecutionAlreadyExistsError, ExecutionOwnedError, StatemachineError
 from statemachine.integrations.registry import Binding, TaskRegistry
+from statemachine.integrations.results import copy_json, find_fault
 from statemachine.jsonvalue import Document, Json
 from statemachine.kernel.advance import new_execution
 from statemachine.kernel.commands import ExecutionStatus
-from statemachine.kernel.events import StopRequested
+from statemachine.kernel.events import ExecutionStarted, StopRequested
 from statemachine.kernel.history import HistoryEvent
 from statemachine.kernel.snapshot import encode_execution
 from statemachine.limits import AWS_LIMITS, Limits
@@ -33,6 +37,25 @@ from statemachine.store.base import Durability, ExecutionRecord, Filter, NewExec
 from statemachine.store.memory import MemoryStore
 
 DEFAULT_CONCURRENCY = 64
+MAX_NAME = 80
+"""Characters of an execution's name (API reference, StartExecution)."""
+
+_NAME = re.compile(
+    r"""[^\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f\ud800-\udfff@-][^\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f\ud800-\udfff]*"""
+)
+"""AWS's rule; and neither ``@last`` nor an option can be a name."""
+
+Tasks: TypeAlias = Mapping[str, Binding] | TaskRegistry
+
+
+class ResumeError(StatemachineError):
+    """Some executions could not be resumed; `errors` says why, by id. `resumed` lists those that were."""
+
+    def __init__(self, errors: Mapping[str, StatemachineError], resumed: tuple[str, ...]) -> None:
+        listed = "".join(f"\n{execution_id}: {error}" for execution_id, error in errors.items())
+        super().__init__(f"{len(errors)} of {len(errors) + len(resumed)} executions could not be resumed:{listed}")
+        self.errors = dict(errors)
+        self.resumed = resumed
 
 
 class Engine:
@@ -40,28 +63,41 @@ class Engine:
 
     `store` is a path, ``"memory"``, an open Store, or None for the default place (``STATEMACHINE_STORE`` or
     ``.statemachine/store.db``). `tasks` binds resources to functions, handlers or targets (integrations/registry.py);
-    `start` and `resume` may bind others. `concurrency` bounds the tasks that run at a time.
+    `start` and `resume` may bind others. `concurrency` bounds the tasks that run at a time, `resource_concurrency`
+    those of a resource.
     """
 
     def __init__(
         self,
         store: Store | str | Path | None = None,
         *,
-        tasks: Mapping[str, Binding] | TaskRegistry | None = None,
+        tasks: Tasks | None = None,
         durability: Durability | str = Durability.FULL,
         limits: Limits = AWS_LIMITS,
         concurrency: int = DEFAULT_CONCURRENCY,
+        resource_concurrency: Mapping[str, int] | None = None,
         clock: Clock | None = None,
     ) -> None:
+        _check_concurrency(concurrency, resource_concurrency or {})
+        registry = _registry(tasks)
+        chosen = Durability(durability)
         self._owns_store = store is None or isinstance(store, str | Path)
         self._store: Store = open_store(store) if store is None or isinstance(store, str | Path) else store
-        self._registry = _registry(tasks)
-        self._durability = Durability(durability)
+        self._registry = registry
+        self._registries: dict[TaskRegistry, None] = {registry: None}
+        """All that may hold connections."""
+        self._closing: dict[asyncio.Task[None], None] = {}
+        self._durability = chosen
         self._limits = limits
         self._clock = clock or SystemClock()
-        # Without a disk there is nothing to wait for: a thread would only cost time.
-        waits = not isinstance(self._store, MemoryStore) and self._durability is Durability.FULL
-        self._worker = Worker(self._store, self._clock, concurrency=concurrency, commit_in_thread=waits)
+        self._worker = Worker(
+            self._store,
+            self._clock,
+            concurrency=concurrency,
+            per_resource=resource_concurrency,
+            # Without a disk there is nothing to wait for: a thread would only cost time.
+            commit_in_thread=not isinstance(self._store, MemoryStore),
+        )
 
     @property
     def store(self) -> Store:
@@ -78,10 +114,30 @@ class Engine:
         await self.close()
 
     async def close(self) -> None:
-        """Stop driving and release the store. What has not ended can be resumed."""
-        await self._worker.stop()
-        if self._owns_store:
-            self._store.close()
+        """Stop driving and release the store. What has not ended can be resumed. May be called twice.
+
+        Handlers are cancelled; those that go on all the same are left behind.
+        """
+        try:
+            await self._worker.stop()
+            for registry in list(self._registries):
+                self._close_registry(registry)
+            await asyncio.gather(*self._closing, return_exceptions=True)
+        finally:
+            if self._owns_store:
+                self._store.close()
+
+    def _close_registry(self, registry: TaskRegistry) -> None:
+        """Close a registry's connections in the background; `close` waits for it."""
+        self._registries.pop(registry, None)
+        closing = asyncio.get_running_loop().create_task(registry.aclose())
+        self._closing[closing] = None
+        closing.add_done_callback(self._closing.pop)
+
+    def _given(self, tasks: Tasks | None) -> TaskRegistry:
+        registry = self._registry if tasks is None else _registry(tasks)
+        self._registries[registry] = None
+        return registry
 
     def add_listener(self, listener: Listener) -> None:
         """Call `listener(execution, history)` on the loop whenever history was stored. It must be quick."""
@@ -94,23 +150,24 @@ class Engine:
         *,
         name: str | None = None,
         machine_name: str | None = None,
-        tasks: Mapping[str, Binding] | TaskRegistry | None = None,
+        tasks: Tasks | None = None,
         durability: Durability | str | None = None,
         tasks_source: str | None = None,
     ) -> str:
         """Start an execution; its id.
 
         `input` is JSON data (None: an empty object), or a `Document` to keep its text. `name` is the id; starting again
-        with the same name, definition and input gives the same execution, with others ExecutionAlreadyExistsError.
-        Raises DefinitionError and UnboundResourceError before anything is stored.
+        with the same name, definition and input gives the same execution (it is resumed if it was interrupted), with
+        others ExecutionAlreadyExistsError. Raises DefinitionError, UnboundResourceError, BindingError, and
+        StatemachineError for an input or a name that AWS would refuse, before anything is stored.
         """
+        self._worker.require_running()
+        execution_id = _checked_name(name)
         loaded = definition if isinstance(definition, LoadedDefinition) else load(definition)
         loaded.require_runnable()
-        registry = self._registry if tasks is None else _registry(tasks)
+        document = _checked_input(input, self._limits)
+        registry = self._given(tasks)
         require_bound(loaded.program, registry)
-        document = input if isinstance(input, Document) else Document({} if input is None else input)
-        _check_input(document, self._limits)
-        execution_id = name or str(uuid.uuid4())
         execution = new_execution(
             loaded.program,
             id=execution_id,
@@ -138,8 +195,12 @@ class Engine:
             existing = self._store.get(execution_id)
             if (existing.definition_sha256, existing.input) != (loaded.sha256, document):
                 raise
+            if existing.status is ExecutionStatus.RUNNING:
+                self._resume(execution_id, registry)
             return execution_id
         driven = Driven(execution, loaded.program, registry, chosen, sequence=0)
+        if tasks is not None and not isinstance(tasks, TaskRegistry):
+            driven.on_left = partial(self._close_registry, registry)  # made for this execution alone
         self._worker.drive(driven, *first_moves(execution, now_ms))
         return execution_id
 
@@ -158,65 +219,80 @@ class Engine:
         """`start` and `wait`."""
         return await self.wait(await self.start(definition, input, **options))
 
-    async def resume(
-        self, execution_id: str | None = None, *, tasks: Mapping[str, Binding] | TaskRegistry | None = None
-    ) -> list[str]:
+    async def resume(self, execution_id: str | None = None, *, tasks: Tasks | None = None) -> list[str]:
         """Go on with an execution, or with all that have not ended and that no living process drives; their ids.
 
-        Raises ExecutionNotFoundError, ExecutionOwnedError, UnboundResourceError, ReplayMismatchError.
+        One that has ended stays as it is. Raises ExecutionNotFoundError, ExecutionOwnedError, UnboundResourceError,
+        BindingError, ReplayMismatchError; when it is about all, ResumeError with these, after the others were resumed.
         """
-        registry = self._registry if tasks is None else _registry(tasks)
+        self._worker.require_running()
+        registry = self._given(tasks)
         if execution_id is not None:
             self._resume(execution_id, registry)
             return [execution_id]
-        resumed = []
-        cursor: str | None = None
+        resumed: list[str] = []
+        errors: dict[str, StatemachineError] = {}
+        for record in self._interrupted():
+            try:
+                self._resume(record.id, registry)
+                resumed.append(record.id)
+            except ExecutionOwnedError:
+                continue
+            except StatemachineError as error:
+                errors[record.id] = error
+        if errors:
+            raise ResumeError(errors, tuple(resumed))
+        return resumed
+
+    def _interrupted(self) -> list[ExecutionRecord]:
+        """The executions that have not ended and are not driven here."""
         running = Filter(statuses=frozenset({ExecutionStatus.RUNNING}))
+        found: list[ExecutionRecord] = []
+        page = self._store.list(running, 200)
         while True:
-            page = self._store.list(running, limit=200, cursor=cursor)
-            for record in page.records:
-                if record.id not in self._worker:
-                    self._resume(record.id, registry)
-                    resumed.append(record.id)
-            cursor = page.cursor
-            if cursor is None:
-                return resumed
+            found += [each for each in page.records if each.id not in self._worker]
+            if page.cursor is None:
+                return found
+            page = self._store.list(running, 200, page.cursor)
 
     def _resume(self, execution_id: str, registry: TaskRegistry) -> None:
-        if execution_id in self._worker:
-            return
+        if execution_id not in self._worker:
+            driven = self._claim(execution_id, registry, performs=True)
+            if driven is not None:
+                self._worker.drive(driven, *first_moves(driven.execution, self._clock.now_ms()))
+
+    def _claim(self, execution_id: str, registry: TaskRegistry, *, performs: bool) -> Driven | None:
+        """Become the writer of an execution and load it; None if it has ended.
+
+        Its tasks must be bound if it `performs` them.
+        """
         recovery = self._store.claim(execution_id)
+        record = recovery.record
         try:
-            if recovery.record.status is not ExecutionStatus.RUNNING:
-                return
-            loaded = load_text(recovery.definition)
-            require_bound(loaded.program, registry)
-            execution = recover(loaded.program, recovery)
-        except StatemachineError:
+            if record.status is not ExecutionStatus.RUNNING:
+                self._store.release(execution_id)
+                return None
+            program = load_text(recovery.definition).program
+            if performs:
+                require_bound(program, registry)
+            execution = recover(program, recovery)
+        except BaseException:
             self._store.release(execution_id)
             raise
-        driven = Driven(
-            execution, loaded.program, registry, recovery.record.durability, sequence=recovery.record.sequence
-        )
-        self._worker.drive(driven, *first_moves(execution, self._clock.now_ms()))
+        return Driven(execution, program, registry, record.durability, record.sequence)
 
     async def stop(self, execution_id: str, error: str | None = None, cause: str | None = None) -> ExecutionResult:
-        """End an execution as ABORTED; its tasks and timers are cancelled. One that has ended stays as it is."""
-        if execution_id not in self._worker and self.describe(execution_id).status is ExecutionStatus.RUNNING:
-            # No task is performed on the way: only the last event is added.
-            recovery = self._store.claim(execution_id)
-            program = load_text(recovery.definition).program
-            driven = Driven(
-                recover(program, recovery),
-                program,
-                self._registry,
-                recovery.record.durability,
-                recovery.record.sequence,
-            )
-            commands, events = (
-                ((), ()) if driven.execution.history_length else first_moves(driven.execution, self._clock.now_ms())
-            )
-            self._worker.drive(driven, commands, events)
+        """End an execution as ABORTED; its tasks and timers are cancelled. One that has ended stays as it is.
+
+        Raises ExecutionNotFoundError, and ExecutionOwnedError while another process drives it.
+        """
+        self._worker.require_running()
+        if execution_id not in self._worker:
+            driven = self._claim(execution_id, self._registry, performs=False)
+            if driven is not None:
+                # Nothing is performed any more: what is outstanding ends with it.
+                started = () if driven.execution.history_length else (ExecutionStarted(self._clock.now_ms()),)
+                self._worker.drive(driven, (), started)
         self._worker.post(execution_id, StopRequested(self._clock.now_ms(), error, cause))
         return await self.wait(execution_id)
 
@@ -224,13 +300,13 @@ class Engine:
         """One execution. Raises ExecutionNotFoundError."""
         return self._store.get(execution_id)
 
-    def list(self, where: Filter = Filter(), limit: int = 50, cursor: str | None = None) -> Page:  # noqa: B008 - frozen
-        """Executions, newest first."""
-        return self._store.list(where, limit, cursor)
-
     def history(self, execution_id: str) -> list[HistoryEvent]:
         """All history events of an execution."""
         return list(self._store.history(execution_id))
+
+    def list(self, where: Filter = Filter(), limit: int = 50, cursor: str | None = None) -> Page:  # noqa: B008 - frozen
+        """Executions, newest first."""
+        return self._store.list(where, limit, cursor)
 
 
 def machine_name_of(loaded: LoadedDefinition) -> str:
@@ -248,17 +324,39 @@ def require_bound(program: Program, registry: TaskRegistry) -> None:
     registry.prepare((node.resource.text, node.static_function_name) for node in program.tasks())
 
 
-def _registry(tasks: Mapping[str, Binding] | TaskRegistry | None) -> TaskRegistry:
+def _registry(tasks: Tasks | None) -> TaskRegistry:
     return tasks if isinstance(tasks, TaskRegistry) else TaskRegistry(tasks or {})
 
 
-def _check_input(document: Document, limits: Limits) -> None:
-    try:
-        size = document.size
-    except ValueError as error:
-        raise StatemachineError(f"the input is not JSON data: {error}") from None
-    if limits.payload_bytes is not None and size > limits.payload_bytes:
+def _check_concurrency(concurrency: int, per_resource: Mapping[str, int]) -> None:
+    for name, number in (("concurrency", concurrency), *per_resource.items()):
+        if not isinstance(number, int) or number < 1:
+            raise StatemachineError(f"{name}: at least one task must be able to run, not {number!r:.80}")
+
+
+def _checked_name(name: str | None) -> str:
+    if name is None:
+        return str(uuid.uuid4())
+    if not isinstance(name, str) or len(name) > MAX_NAME or not _NAME.fullmatch(name):
         raise StatemachineError(
-            f"the input has {size:,} bytes, more than the {limits.payload_bytes:,} that AWS allows; "
+            f"an execution cannot be called {name!r:.100}: a name has 1 to {MAX_NAME} characters, no blanks, none of "
+            """<>{}[]?*"#%\\^|~`$&,;:/ and does not begin with @ or -"""
+        )
+    return name
+
+
+def _checked_input(input: Json, limits: Limits) -> Document:
+    """The input as a document that shares nothing with the caller's data."""
+    if isinstance(input, Document):
+        document = input
+    else:
+        fault = find_fault(input)
+        if fault is not None:
+            raise StatemachineError(f"the input is not JSON data: {fault}")
+        document = Document({} if input is None else copy_json(input))
+    if limits.payload_bytes is not None and document.size > limits.payload_bytes:
+        raise StatemachineError(
+            f"the input has {document.size:,} bytes, more than the {limits.payload_bytes:,} that AWS allows; "
             "other limits (--limits none, or limits=UNLIMITED) lift this"
         )
+    return document

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from statemachine.errors import StatemachineError
+from statemachine.integrations.results import copy_json
 from statemachine.jsonvalue import Json
 from statemachine.kernel.commands import ExecutionStatus
 from statemachine.store.base import ExecutionRecord
@@ -21,7 +22,10 @@ class ExecutionFailedError(StatemachineError):
 
 @dataclass(frozen=True, slots=True)
 class ExecutionResult:
-    """How an execution ended. `output` is there if it succeeded; `error` and `cause` may be there if it did not."""
+    """How an execution ended. `output` is there if it succeeded; `error` and `cause` may be there if it did not.
+
+    The output is the caller's own: changing it changes nothing in the store.
+    """
 
     id: str
     status: ExecutionStatus
@@ -49,7 +53,7 @@ def result_of(record: ExecutionRecord) -> ExecutionResult:
     return ExecutionResult(
         id=record.id,
         status=record.status,
-        output=None if record.output is None else record.output.value,
+        output=None if record.output is None else copy_json(record.output.value),
         error=None if failure is None else failure.error,
         cause=None if failure is None else failure.cause,
         started_ms=record.started_ms,

@@ -1,4 +1,7 @@
-"""SyncEngine: the Engine for programs without an event loop. It runs one in a thread of its own."""
+"""SyncEngine: the Engine for programs without an event loop. It runs one in a thread of its own.
+
+The thread is a daemon, and closing waits for no handler that goes on after its cancellation: a program always ends.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from statemachine.errors import StatemachineError
 from statemachine.jsonvalue import Json
 from statemachine.kernel.history import HistoryEvent
 from statemachine.program.load import Definition
@@ -25,11 +29,15 @@ class SyncEngine:
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="statemachine-engine", daemon=True)
         self._engine = Engine(*args, **options)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
+        if self._loop is not None:
+            raise StatemachineError("this engine is in use already")
+        loop = self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=loop.run_forever, name="statemachine-engine", daemon=True)
         self._thread.start()
         self._call(self._engine.__aenter__())
         return self
@@ -37,22 +45,42 @@ class SyncEngine:
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._call(self._engine.close())
-        self._call(self._loop.shutdown_default_executor())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        self.close()
 
-    def _call(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+    def close(self) -> None:
+        """See `Engine.close`. The context manager does it."""
+        loop, thread = self._loop, self._thread
+        if loop is None or thread is None or loop.is_closed():
+            return
+        try:
+            self._call(self._engine.close())
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()
+
+    def _call(self, coroutine: Coroutine[Any, Any, T], timeout_seconds: float | None = None) -> T:
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            coroutine.close()
+            state = "is not running: use it in `with SyncEngine(...) as engine`" if loop is None else "is closed"
+            raise StatemachineError(f"the engine {state}")
+        if threading.current_thread() is self._thread:
+            coroutine.close()
+            raise StatemachineError("a handler on the engine's own loop cannot wait for it: use a sync handler")
+        future = asyncio.run_coroutine_threadsafe(coroutine, loop)
+        try:
+            return future.result(timeout_seconds)
+        finally:
+            future.cancel()  # after a timeout or KeyboardInterrupt nobody waits any more
 
     def start(self, definition: Definition, input: Json = None, **options: Any) -> str:
         """See `Engine.start`."""
         return self._call(self._engine.start(definition, input, **options))
 
-    def wait(self, execution_id: str) -> ExecutionResult:
-        """See `Engine.wait`."""
-        return self._call(self._engine.wait(execution_id))
+    def wait(self, execution_id: str, timeout_seconds: float | None = None) -> ExecutionResult:
+        """See `Engine.wait`. Raises TimeoutError if it has not ended by then; it goes on."""
+        return self._call(self._engine.wait(execution_id), timeout_seconds)
 
     def run(self, definition: Definition, input: Json = None, **options: Any) -> ExecutionResult:
         """See `Engine.run`."""
@@ -70,13 +98,13 @@ class SyncEngine:
         """See `Engine.describe`."""
         return self._engine.describe(execution_id)
 
-    def list(self, where: Filter = Filter(), limit: int = 50, cursor: str | None = None) -> Page:  # noqa: B008 - frozen
-        """See `Engine.list`."""
-        return self._engine.list(where, limit, cursor)
-
     def history(self, execution_id: str) -> list[HistoryEvent]:
         """See `Engine.history`."""
         return self._engine.history(execution_id)
+
+    def list(self, where: Filter = Filter(), limit: int = 50, cursor: str | None = None) -> Page:  # noqa: B008 - frozen
+        """See `Engine.list`."""
+        return self._engine.list(where, limit, cursor)
 
 
 def run(definition: Definition, input: Json = None, *, store: Any = "memory", **options: Any) -> ExecutionResult:

@@ -196,7 +196,7 @@ class Tasks:
             if not call.wanted:
                 raise
             failure = Failure("CancelledError", "The handler was cancelled, but not by the engine")
-        except BaseException as error:  # noqa: BLE001 - a handler may raise anything
+        except BaseException as error:
             logger.debug("task %s failed", call.context.operation_id, exc_info=True)
             told = bounded(TaskError(type(error).__name__, message_of(error) or None))
             failure = Failure(told.error, told.cause)

@@ -6,9 +6,14 @@ gather for the next turn: one fsync serves all that are ready.
 
 Rules
 - An execution gets one turn at a time and at most `EVENTS_PER_TURN` events, or one Yield: no execution starves others.
+  A turn ends when it has made `HISTORY_PER_TURN` events: what is left is first in the next one, and the loop has a
+  moment for timers and handlers.
 - A kernel error stops that execution only: it is dropped from memory, stays in the store as it was, and its waiters
   get the error.
-- A failed commit stops the worker: what is in memory is ahead of the store and must not be acted upon.
+- A failed commit stops the worker: what is in memory is ahead of the store and must not be acted upon. All waiters get
+  the error, and nothing can be driven any more.
+- A listener that raises is dropped; it harms nothing else.
+- Stopping ends the turn that is going on, its commit included. Waiters are told.
 - `durability=none`: commits are kept back until the execution ends, or until too much has gathered.
 """
 
@@ -17,11 +22,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import assert_never
 
-
+from statemachine.errors import StatemachineError, StoreError
 from statemachine.integrations.registry import TaskRegistry
 from statemachine.kernel.advance import advance
 from statemachine.kernel.commands import (
@@ -33,7 +40,7 @@ from statemachine.kernel.commands import (
     StartTimer,
     Yield,
 )
-from statemachine.kernel.events import Event, Resumed, TaskHeartbeatLost, TimerFired
+from statemachine.kernel.events import Event, Resumed, TaskFailed, TaskHeartbeatLost, TaskSucceeded, TimerFired
 from statemachine.kernel.execution import Execution
 from statemachine.kernel.history import HistoryEvent
 from statemachine.kernel.randomness import task_token
@@ -41,18 +48,26 @@ from statemachine.kernel.snapshot import encode_event, encode_execution
 from statemachine.program.nodes import Program
 from statemachine.runtime.clock import Clock
 from statemachine.runtime.tasks import Tasks
+from statemachine.runtime.threads import Threads
 from statemachine.runtime.timers import Timers
 from statemachine.store.base import Commit, Durability, Store
 
 EVENTS_PER_TURN = 64
+HISTORY_PER_TURN = 5_000
 EVENTS_PER_SNAPSHOT = 2_000
 SNAPSHOT_BYTES_PER_EVENT = 32
 """A snapshot is stored once this many events (journal and history) have gathered since the last one, and more if that
 one was large: one event for so many of its bytes. Recovery so replays a bounded number of events, and writing
 snapshots takes a bounded share of the time, however large the state is."""
-KEPT_BACK_HISTORY = 20_000
+KEPT_BACK_EVENTS = 20_000
+"""Events (journal and history) of an execution without durability, after which they are stored all the same."""
+STATES_SHOWN = 10
+FRAMES_LOOKED_AT = 1_000
+REMEMBERED_ERRORS = 1_000
+"""Executions that could not go on, whose error `closed` still knows."""
 
 logger = logging.getLogger("statemachine.runtime")
+logging.getLogger("statemachine").addHandler(logging.NullHandler())  # who asks gets the errors; logs are for who wants
 
 
 @dataclass(slots=True)
@@ -76,6 +91,8 @@ class Driven:
     closed: asyncio.Future[None] | None = None
     states: tuple[str, ...] = ()
     """Names of the states it was in at its last commit."""
+    on_left: Callable[[], None] | None = None
+    """Called when it is not driven any more."""
 
 
 Listener = Callable[[Execution, tuple[HistoryEvent, ...]], None]
@@ -85,16 +102,28 @@ Listener = Callable[[Execution, tuple[HistoryEvent, ...]], None]
 class Worker:
     """Drives executions until stopped. All methods belong to the loop's thread."""
 
-    def __init__(self, store: Store, clock: Clock, *, concurrency: int, commit_in_thread: bool) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        concurrency: int,
+        per_resource: Mapping[str, int] | None = None,
+        commit_in_thread: bool,
+    ) -> None:
         self._store = store
         self._clock = clock
-        self._commit_in_thread = commit_in_thread
+        # Of its own: if it had to wait for a thread that a handler holds, handlers could stop the engine.
+        self._committer = Threads("statemachine-commit", 1) if commit_in_thread else None
         self._driven: dict[str, Driven] = {}
+        self._errors: dict[str, Exception] = {}
         self._runnable: deque[Driven] = deque()
         self._wake = asyncio.Event()
         self._timers = Timers(clock, self._timer_fired)
-        self._tasks = Tasks(clock, self.post, concurrency=concurrency)
+        self._tasks = Tasks(clock, self._task_ended, concurrency=concurrency, per_resource=per_resource)
         self._loop_task: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._failure: Exception | None = None
         self.listeners: list[Listener] = []
 
     def __contains__(self, execution_id: str) -> bool:
@@ -106,25 +135,43 @@ class Worker:
         return self._driven
 
     def start(self) -> None:
-        """Begin to drive."""
-        if self._loop_task is None:
+        """Begin to drive. A worker that was stopped stays so."""
+        if self._loop_task is None and not self._stopping:
             self._loop_task = asyncio.get_running_loop().create_task(self._run(), name="statemachine-worker")
+
+    def require_running(self) -> None:
+        """Raise StatemachineError if nothing can be driven."""
+        if self._failure is not None:
+            raise StoreError(f"the engine has stopped: {self._failure}") from self._failure
+        if self._stopping:
+            raise StatemachineError("the engine is closed")
+        if self._loop_task is None:
+            raise StatemachineError("the engine is not running: use it in `async with Engine(...) as engine`")
 
     async def stop(self) -> None:
         """Stop driving: tasks are cancelled, executions stay in the store to be resumed."""
+        self._stopping = True
+        self._wake.set()
         if self._loop_task is not None:
-            self._loop_task.cancel()
             await asyncio.gather(self._loop_task, return_exceptions=True)
-            self._loop_task = None
         self._timers.stop()
         await self._tasks.stop()
-        for driven in self._driven.values():
-            if driven.closed is not None and not driven.closed.done():
-                driven.closed.cancel()
-        self._driven.clear()
+        if self._committer is not None:
+            self._committer.close()
+        for driven in list(self._driven.values()):
+            closed = StatemachineError(
+                f"the engine was closed before execution {driven.execution.id} had ended; it can be resumed"
+            )
+            self._leave(driven, closed)
+        self._runnable.clear()
 
     def drive(self, driven: Driven, commands: tuple[Command, ...], events: tuple[Event, ...]) -> None:
-        """Take over an execution that is stored: perform its outstanding commands and deliver first events."""
+        """Take over an execution that is stored: perform its outstanding commands and deliver first events.
+
+        Raises StatemachineError as `require_running`.
+        """
+        self.require_running()
+        self._errors.pop(driven.execution.id, None)
         driven.closed = asyncio.get_running_loop().create_future()
         self._driven[driven.execution.id] = driven
         for command in commands:
@@ -137,13 +184,17 @@ class Worker:
         driven = self._driven.get(execution_id)
         if driven is not None and driven.closed is not None:
             await asyncio.shield(driven.closed)
+        elif (error := self._errors.get(execution_id)) is not None:
+            raise error
 
     def post(self, execution_id: str, event: Event) -> None:
         """Deliver an event. One for an execution that is not driven here is dropped."""
         driven = self._driven.get(execution_id)
-        if driven is None:
-            return
-        driven.inbox.append(event)
+        if driven is not None:
+            driven.inbox.append(event)
+            self._enqueue(driven)
+
+    def _enqueue(self, driven: Driven) -> None:
         if not driven.queued:
             driven.queued = True
             self._runnable.append(driven)
@@ -153,59 +204,64 @@ class Worker:
 
     async def _run(self) -> None:
         try:
-            while True:
-                if not self._runnable:
+            while not self._stopping:
+                if self._runnable:
+                    await self._turn()
+                    await asyncio.sleep(0)
+                else:
                     self._wake.clear()
                     await self._wake.wait()
-                await self._turn()
-                await asyncio.sleep(0)
-        except asyncio.CancelledError:
-            raise
         except Exception as error:
             logger.exception("the worker stopped")
+            self._failure = error
             for driven in list(self._driven.values()):
                 self._give_up(driven, error)
-            raise
 
     async def _turn(self) -> None:
-        """Advance all that are ready, commit, perform."""
+        """Advance those that are ready, commit, perform."""
         commits: list[Commit] = []
         performed: list[tuple[Driven, list[Command], tuple[HistoryEvent, ...]]] = []
+        in_thread = False
+        made = 0
         for _ in range(len(self._runnable)):
             driven = self._runnable.popleft()
             driven.queued = False
+            if driven.execution.closed or not driven.inbox:
+                continue  # it ended in the last turn, and what came meanwhile is too late
             try:
                 commands, events, history = self._advance(driven)
+                commit = self._commit(driven, events, history)
             except Exception as error:
                 logger.exception("execution %s cannot go on", driven.execution.id)
                 self._give_up(driven, error)
+                with suppress(StoreError):
+                    self._store.release(driven.execution.id)
                 continue
-            commit = self._commit(driven, events, history)
             if commit is not None:
                 commits.append(commit)
+                in_thread = in_thread or driven.durability is Durability.FULL
             performed.append((driven, commands, tuple(history)))
+            made += len(events) + len(history)
+            if made >= HISTORY_PER_TURN:
+                break
         if commits:
-            if self._commit_in_thread:
-                await asyncio.to_thread(self._store.commit, commits)
+            if in_thread and self._committer is not None:
+                await self._committer.call(self._store.commit, commits)
             else:
                 self._store.commit(commits)
         for driven, commands, stored in performed:
-            for listener in self.listeners:
-                listener(driven.execution, stored)
+            self._tell(driven.execution, stored)
             for command in commands:
                 self._perform(driven, command)
-            if driven.inbox and not driven.queued and driven.execution.id in self._driven:
-                driven.queued = True
-                self._runnable.append(driven)
+            if driven.inbox and driven.execution.id in self._driven:
+                self._enqueue(driven)
 
     def _advance(self, driven: Driven) -> tuple[list[Command], list[bytes], list[HistoryEvent]]:
         commands: list[Command] = []
         events: list[bytes] = []
         history: list[HistoryEvent] = []
         execution = driven.execution
-        for _ in range(EVENTS_PER_TURN):
-            if not driven.inbox or execution.closed:
-                break
+        while driven.inbox and not execution.closed and len(events) < EVENTS_PER_TURN:
             event = driven.inbox.popleft()
             step = advance(driven.program, execution, event)
             events.append(encode_event(event))
@@ -220,7 +276,7 @@ class Worker:
         if driven.durability is Durability.NONE:
             driven.kept_events += events
             driven.kept_history += history
-            if not execution.closed and len(driven.kept_history) < KEPT_BACK_HISTORY:
+            if not execution.closed and len(driven.kept_events) + len(driven.kept_history) < KEPT_BACK_EVENTS:
                 return None
             events, history = driven.kept_events, driven.kept_history
             driven.kept_events, driven.kept_history = [], []
@@ -246,14 +302,35 @@ class Worker:
         driven.sequence += len(events)
         return commit
 
+    def _tell(self, execution: Execution, history: tuple[HistoryEvent, ...]) -> None:
+        for listener in list(self.listeners):
+            try:
+                listener(execution, history)
+            except Exception:
+                logger.exception("a listener failed; it is told nothing any more")
+                self.listeners.remove(listener)
+
     def _give_up(self, driven: Driven, error: Exception) -> None:
         """Drop an execution that cannot go on; it stays in the store as it was."""
-        del self._driven[driven.execution.id]
         for operation in driven.execution.operations:
             self._cancel(driven, operation)
-        if driven.closed is not None and not driven.closed.done():
-            driven.closed.set_exception(error)
-            driven.closed.exception()  # nobody may be waiting
+        self._errors[driven.execution.id] = error
+        if len(self._errors) > REMEMBERED_ERRORS:
+            del self._errors[next(iter(self._errors))]
+        self._leave(driven, error)
+
+    def _leave(self, driven: Driven, error: Exception | None) -> None:
+        """Drive it no more, and tell those that wait."""
+        self._driven.pop(driven.execution.id, None)
+        closed = driven.closed
+        if closed is not None and not closed.done():
+            if error is None:
+                closed.set_result(None)
+            else:
+                closed.set_exception(error)
+                closed.exception()  # nobody may be waiting
+        if driven.on_left is not None:
+            driven.on_left()
 
     # -- commands ----------------------------------------------------------------------------------------------
 
@@ -262,30 +339,20 @@ class Worker:
         match command:
             case ScheduleTask():
                 token = task_token(execution, command.operation)
+                beat = None
                 if command.heartbeat_seconds is not None:
                     driven.heartbeats[command.operation] = command.heartbeat_seconds * 1000
-                self._beat(driven, command.operation)
-                loop = asyncio.get_running_loop()
-                self._tasks.perform(
-                    execution.id,
-                    command,
-                    driven.registry,
-                    token,
-                    lambda: loop.call_soon_threadsafe(self._beat, driven, command.operation) and None,
-                )
+                    beat = self._heartbeat_of(driven, command.operation)
+                self._tasks.perform(execution.id, command, driven.registry, token, beat)
             case StartTimer(operation=operation, fire_at_ms=fire_at_ms):
                 self._timers.start((execution.id, operation), fire_at_ms)
             case CancelOperation(operation=operation):
                 self._cancel(driven, operation)
             case CloseExecution():
-                self._driven.pop(execution.id, None)
-                if driven.closed is not None and not driven.closed.done():
-                    driven.closed.set_result(None)
+                self._leave(driven, None)
             case Yield():
                 driven.inbox.appendleft(Resumed(self._clock.now_ms()))
-                if not driven.queued:
-                    driven.queued = True
-                    self._runnable.append(driven)
+                self._enqueue(driven)
             case _:
                 assert_never(command)
 
@@ -295,11 +362,28 @@ class Worker:
         self._timers.cancel((driven.execution.id, -operation))
         self._tasks.cancel((driven.execution.id, operation))
 
+    def _heartbeat_of(self, driven: Driven, operation: int) -> Callable[[], None]:
+        """What a handler calls, from any thread, to say that it is alive."""
+        loop = asyncio.get_running_loop()
+
+        def beat() -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+                loop.call_soon_threadsafe(self._beat, driven, operation)
+
+        return beat
+
     def _beat(self, driven: Driven, operation: int) -> None:
         """A sign of life of a task: its heartbeat is not lost before another HeartbeatSeconds."""
         interval_ms = driven.heartbeats.get(operation)
-        if interval_ms is not None and operation in driven.execution.operations:
+        if interval_ms is not None and self._driven.get(driven.execution.id) is driven:
             self._timers.start((driven.execution.id, -operation), self._clock.now_ms() + interval_ms)
+
+    def _task_ended(self, execution_id: str, event: Event) -> None:
+        driven = self._driven.get(execution_id)
+        if driven is not None and isinstance(event, TaskSucceeded | TaskFailed):
+            driven.heartbeats.pop(event.operation, None)
+            self._timers.cancel((execution_id, -event.operation))
+        self.post(execution_id, event)
 
     def _timer_fired(self, key: tuple[str, int]) -> None:
         """Keys of heartbeat timers are the negated operation."""
@@ -307,17 +391,21 @@ class Worker:
         now_ms = self._clock.now_ms()
         if operation < 0:
             self.post(execution_id, TaskHeartbeatLost(now_ms, -operation))
+            return
+        driven = self._driven.get(execution_id)
+        if driven is not None and driven.inbox and isinstance(driven.inbox[-1], TimerFired):
+            driven.inbox[-1] = TimerFired(now_ms)  # one such event fires all timers that are due
         else:
             self.post(execution_id, TimerFired(now_ms))
 
 
 def _state_names(driven: Driven) -> tuple[str, ...]:
-    """The names of the states that an execution is in, outer before inner, at most ten."""
+    """The names of the states that an execution is in, outer before inner; some of them, if they are many."""
     nodes = driven.program.nodes
     names: dict[str, None] = {}
-    for frame in driven.execution.frames.values():
+    for frame in islice(driven.execution.frames.values(), FRAMES_LOOKED_AT):
         names[nodes[frame.address].name] = None
-        if len(names) == 10:
+        if len(names) == STATES_SHOWN:
             break
     return tuple(names)
 

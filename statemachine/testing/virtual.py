@@ -6,7 +6,8 @@ Rules
 - A task runs when it is scheduled; it may `sleep` on the virtual clock, and its outcome arrives that much later.
 - Between any two steps the execution is written to bytes and read again, and so is every event: nothing that cannot be
   stored can slip in unnoticed.
-- Events at the same time are delivered in the order in which they were caused.
+- Events at the same time are delivered in the order in which they were caused; `Resumed` before any other.
+- A snapshot of a running execution is taken up like after a crash: what it waits for is asked for again.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import TypeAlias, assert_never
 
 from statemachine.errors import Failure, TaskError
 from statemachine.jsonvalue import Document, Json
-from statemachine.kernel.advance import Step, advance
+from statemachine.kernel.advance import Step, advance, outstanding
 from statemachine.kernel.commands import (
     CancelOperation,
     CloseExecution,
@@ -43,6 +44,9 @@ from statemachine.program import Program
 
 DEFAULT_START_MS = 1_735_689_600_000
 """2025-01-01T00:00:00Z: where virtual time starts unless told otherwise."""
+
+_AT_ONCE = -1
+"""A time before all others."""
 
 
 @dataclass(slots=True)
@@ -75,20 +79,37 @@ class VirtualHost:
     calls: list[ScheduleTask] = field(default_factory=list)
     _inbox: list[tuple[int, int, Event]] = field(default_factory=list)
     _count: int = 0
+    _begun: bool = False
 
     def run(self, max_events: int | None = None) -> Execution:
-        """Start the execution and run it to its end, or until `max_events` were delivered; return it as it is then."""
-        if not self.journal:
-            self._put(self.start_ms, ExecutionStarted(self.start_ms))
+        """Start the execution or take it up, and run it to its end, or until `max_events` were delivered; return it as
+        it is then."""
+        if not self._begun:
+            self._begin()
         delivered = 0
         while not self.execution.closed and self._inbox and (max_events is None or delivered < max_events):
-            at_ms, _, event = heapq.heappop(self._inbox)
-            self.send(event)
+            self._deliver(heapq.heappop(self._inbox)[2])
             delivered += 1
         return self.execution
 
     def send(self, event: Event) -> Step:
-        """Deliver one event now and perform what follows."""
+        """Deliver an event that the host did not cause, and perform what follows. A `Resumed` that is owed goes
+        first."""
+        if not self._begun:
+            self._begin()
+        while self._inbox and self._inbox[0][0] == _AT_ONCE:
+            self._deliver(heapq.heappop(self._inbox)[2])
+        return self._deliver(event)
+
+    def _begin(self) -> None:
+        self._begun = True
+        if self.execution.history_length:
+            for command in outstanding(self.execution):
+                self._perform(command)
+        else:
+            self._put(self.start_ms, ExecutionStarted(self.start_ms))
+
+    def _deliver(self, event: Event) -> Step:
         encoded = encode_event(event)
         self.journal.append(encoded)
         if self.reserialise:
@@ -113,8 +134,7 @@ class VirtualHost:
             case StartTimer(fire_at_ms=fire_at_ms):
                 self._put(fire_at_ms, TimerFired(fire_at_ms))
             case Yield():
-                self._count += 1
-                heapq.heappush(self._inbox, (now_ms, -self._count, Resumed(now_ms)))  # before any other event
+                heapq.heappush(self._inbox, (_AT_ONCE, 0, Resumed(now_ms)))
             case CancelOperation() | CloseExecution():
                 pass  # a late result is ignored by the kernel
             case _:

@@ -13,6 +13,8 @@ Grammar (Jayway's FilterCompiler):
 - Values of different types are not equal, except that a text equals a number if it reads like it; ``<`` and its like
   hold between two numbers or two texts only. A path that leads nowhere is equal to nothing, not even to null.
 - A value that is neither object nor array is never matched (developer guide, "Paths": @ matches objects only).
+- A bare word is no value. AWS accepts a definition with one (published samples have them), so it fails when it is
+  evaluated, not when it is compiled.
 - An indefinite path tests and compares as the array of what it finds; alone, it tests that it finds something.
 """
 
@@ -24,6 +26,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Never, TypeAlias
 
+from statemachine.errors import RUNTIME, EvaluationError
 from statemachine.expressions.base import ExpressionSyntaxError
 from statemachine.expressions.budget import Budget
 from statemachine.expressions.java import utf16_key
@@ -73,6 +76,7 @@ def compile_condition(text: str, condition: Filter, depth: int) -> Condition:
 
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_BARE_WORD: Final = re.compile(r"[A-Za-z_][\w-]*")
 _WORD = re.compile(r"true|false|null")
 _WORDS: Final = {"true": True, "false": False, "null": None}
 _OPERATOR = re.compile(r"===|!==|==|!=|<=|>=|=~|<|>|[A-Za-z]+\b")
@@ -158,7 +162,19 @@ class _Parser:
             return self.path()
         if self.text[self.at] == "/":
             return _constant(self.pattern())
+        word = _BARE_WORD.match(self.text, self.at, self.end)
+        if word and not _WORD.match(self.text, self.at, self.end):
+            return self.bare_word(word)
         return _constant(self.literal(0))
+
+    def bare_word(self, word: re.Match[str]) -> _Parsed:
+        self.at = word.end()
+        self.blanks()
+
+        def refuse(_: Json, __: Search) -> Json:
+            raise EvaluationError(RUNTIME, f"The filter compares with {word[0]}, which is no value: quote it")
+
+        return _Parsed(refuse)
 
     def path(self) -> _Parsed:
         start = self.at

@@ -14,9 +14,9 @@ Rules (recorded; facts map-*)
 
 from __future__ import annotations
 
-from statemachine.errors import EXCEED_TOLERATED_FAILURE_THRESHOLD, Failure
+from statemachine.errors import EXCEED_TOLERATED_FAILURE_THRESHOLD, EvaluationError, Failure
 from statemachine.expressions.base import Values
-from statemachine.jsonvalue import Document, Json
+from statemachine.jsonvalue import Document, Json, TooDeepError
 from statemachine.kernel.activation import Activation, StateHandler
 from statemachine.kernel.context import context_object, iteration_context
 from statemachine.kernel.execution import Children, Frame, Phase, Scope
@@ -56,9 +56,18 @@ def _start_map_run(run: Activation, frame: Frame, node: MapNode, children: Child
 
 
 def _start_iterations(run: Activation, frame: Frame, node: MapNode) -> None:
-    """Start iterations while there is room. They point to the frame's last event."""
-    children = frame.children
-    assert children is not None
+    """Start iterations while there is room; those that run are cut if an input cannot be made. Raises
+    EvaluationError."""
+    assert frame.children is not None
+    try:
+        _fill(run, frame, node, frame.children)
+    except (EvaluationError, TooDeepError):
+        _cut(run, frame, node, frame.children)
+        raise
+
+
+def _fill(run: Activation, frame: Frame, node: MapNode, children: Children) -> None:
+    """Iterations point to the frame's last event."""
     while children.next_index < children.total and len(children.running) < children.concurrency:
         index = children.next_index
         item = children.items[index]
@@ -69,7 +78,7 @@ def _start_iterations(run: Activation, frame: Frame, node: MapNode) -> None:
         )
         scope.iteration, scope.item = True, item
         if node.distributed:
-            scope.muted = child.muted = True
+            child.muted = True
         elif not frame.muted:
             child.last_event = run.note(frame, "MapIterationStarted", {"name": node.name, "index": index})
 
@@ -84,7 +93,7 @@ def _iteration_input(run: Activation, frame: Frame, node: MapNode, index: int, i
     def context() -> Json:
         return {**context_object(execution, frame, scope, node), "Map": iteration_context(index, item)}
 
-    return Document(node.item_selector(Values(effective, context, values.variables, run.draws)))
+    return run.arguments(frame, node, node.item_selector(Values(effective, context, values.variables, run.draws)))
 
 
 def child_ended(run: Activation, parent: Frame, node: MapNode, scope: Scope, child: Frame, output: Document) -> None:
@@ -143,17 +152,25 @@ def child_failed(run: Activation, parent: Frame, node: MapNode, scope: Scope, ch
             )
     else:
         parent.last_event = child.last_event
-    for scope_id, frame_id in list(children.running.items()):
-        if not node.distributed:
-            index = run.execution.scopes[scope_id].index
-            end = "Failed" if scope_id == scope.id else "Aborted"
-            run.note(parent, f"MapIteration{end}", {"name": node.name, "index": index})
-        run.abort(run.execution.frames[frame_id], parent.last_event)
-    children.running.clear()
+    _cut(run, parent, node, children, failed=scope)
     if node.distributed:
         run.record(parent, "MapRunFailed", _details(failure))
     parent.failure = failure
-    run.ready(parent, Phase.FAILED)
+    if parent.phase is Phase.START_CHILDREN:  # it is in `ready` already, to start further iterations
+        parent.phase = Phase.FAILED
+    else:
+        run.ready(parent, Phase.FAILED)
+
+
+def _cut(run: Activation, frame: Frame, node: MapNode, children: Children, failed: Scope | None = None) -> None:
+    """Cut all running iterations short, in the order of their indexes."""
+    for scope_id, frame_id in list(children.running.items()):
+        if not node.distributed:
+            scope = run.execution.scopes[scope_id]
+            end = "Failed" if scope is failed else "Aborted"
+            run.note(frame, f"MapIteration{end}", {"name": node.name, "index": scope.index})
+        run.abort(run.execution.frames[frame_id], frame.last_event)
+    children.running.clear()
 
 
 def _tolerated(children: Children) -> bool:

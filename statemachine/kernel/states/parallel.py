@@ -18,7 +18,7 @@ def enter(run: Activation, frame: Frame, node: ParallelNode) -> None:
     """Start all branches."""
     values = run.values(frame, node)
     value = node.flow.arguments(values, node.flow.effective_input(values))
-    document = frame.raw_input if value is frame.raw_input.value else Document(value)
+    document = run.arguments(frame, node, value)
     run.record(frame, "ParallelStateStarted")
     frame.children = Children(total=len(node.branches), outputs=[None] * len(node.branches))
     frame.phase = Phase.WAITING

@@ -7,9 +7,9 @@ activities Activity…, all other resources Task… events with resourceType, re
 
 from __future__ import annotations
 
-from statemachine.errors import DATA_LIMIT_EXCEEDED, HEARTBEAT_TIMEOUT, TIMEOUT, EvaluationError, Failure
+from statemachine.errors import HEARTBEAT_TIMEOUT, TIMEOUT, EvaluationError, Failure
 from statemachine.jsonvalue import Document, Json
-from statemachine.kernel.activation import Activation, StateHandler, too_large
+from statemachine.kernel.activation import Activation, StateHandler
 from statemachine.kernel.commands import ScheduleTask
 from statemachine.kernel.execution import Frame, Phase, Purpose
 from statemachine.program.nodes import TaskNode
@@ -30,10 +30,7 @@ def enter(run: Activation, frame: Frame, node: TaskNode) -> None:
         value = node.flow.arguments(values, effective)
     finally:
         frame.operation = 0
-    arguments = frame.raw_input if value is frame.raw_input.value else Document(value)
-    limit = execution.limits.payload_bytes
-    if limit is not None and arguments.size > limit:
-        raise DataLimitError(too_large(node.resource.task_name, "provided parameters"))
+    arguments = run.arguments(frame, node, value)
     _record_schedule(run, frame, node, arguments, timeout, heartbeat, credentials)
     deadline = None if timeout is None else execution.now_ms + timeout * 1000
     run.schedule(
@@ -42,13 +39,6 @@ def enter(run: Activation, frame: Frame, node: TaskNode) -> None:
     )
     if deadline is not None:
         frame.timeout = run.start_timer(frame.id, deadline, Purpose.TASK_TIMEOUT)
-
-
-class DataLimitError(EvaluationError):
-    """The state fails with States.DataLimitExceeded; the cause has no location prefix."""
-
-    def __init__(self, cause: str) -> None:
-        super().__init__(DATA_LIMIT_EXCEEDED, cause)
 
 
 def _record_schedule(
@@ -78,10 +68,10 @@ def _record_schedule(
 
 def succeeded(run: Activation, frame: Frame, node: TaskNode, output: Document) -> None:
     """The task returned."""
-    limit = run.execution.limits.payload_bytes
-    if limit is not None and output.size > limit:
-        cause = too_large(node.resource.task_name, "returned a result")
-        failed(run, frame, node, Failure(DATA_LIMIT_EXCEEDED, cause))
+    try:
+        run.check_size(output, node.resource.task_name, "returned a result")
+    except EvaluationError as error:
+        failed(run, frame, node, Failure(error.error, error.cause))
         return
     run.record(frame, f"{node.resource.kind.value}Succeeded", {**_names(node.resource), "output": output})
     frame.result = output

@@ -75,7 +75,7 @@ def test_compares_with_a_literal_and_with_a_path(
     ],
 )
 def test_types(make_values: MakeValues, operator: str, holding: list[Any]) -> None:
-    every = [None, 0, 1.5, "", "x", TIME, True, False, [], {}]
+    every: list[Any] = [None, 0, 1.5, "", "x", TIME, True, False, [], {}]
     found = [value for value in every if compile_comparison("$.v", operator, True)(make_values({"v": value}))]
     others = [value for value in every if compile_comparison("$.v", operator, False)(make_values({"v": value}))]
     assert list(map(repr, found)) == list(map(repr, holding))
@@ -176,7 +176,7 @@ def test_the_table_has_the_operators_of_the_specification() -> None:
     assert all(found.name == name for name, found in COMPARISONS.items())
 
 
-ANY = (
+ANY: st.SearchStrategy[Any] = (
     st.none()
     | st.booleans()
     | st.integers()

@@ -290,3 +290,8 @@ def test_agrees_with_a_naive_walker(steps: list[tuple[Step, bool]], document: An
     found = find(text, document)
     assert len(found) == len(nodes)
     assert all(left is right for left, right in zip(found, nodes, strict=True))
+
+
+def test_a_bare_word_is_accepted_and_fails_when_it_is_compared() -> None:
+    with pytest.raises(EvaluationError, match="es, which is no value"):
+        find("$[?(@.language==es)].text", [{"language": "es", "text": "hola"}])

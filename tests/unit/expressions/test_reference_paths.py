@@ -33,7 +33,7 @@ def test_writes(text: str, document: Any, written: Any) -> None:
 
 
 def test_shares_what_is_not_on_the_way() -> None:
-    document = {"big": {"x": [1]}, "way": {"side": [2], "end": 3}}
+    document: Any = {"big": {"x": [1]}, "way": {"side": [2], "end": 3}}
     written = compile_reference_path("$.way.end").write(document, 4)
     assert written["big"] is document["big"]
     assert written["way"]["side"] is document["way"]["side"]
