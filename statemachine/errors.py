@@ -55,6 +55,15 @@ class EvaluationError(Exception):
         self.cause = cause
 
 
+class QueryEvaluationError(EvaluationError):
+    """A JSONata expression failed: States.QueryEvaluationError. `location` is the field as AWS names it, for instance
+    ``Output/total``; None if the failure is not a field's."""
+
+    def __init__(self, cause: str, location: str | None) -> None:
+        super().__init__(QUERY_EVALUATION_ERROR, cause)
+        self.location = location
+
+
 class StatemachineError(Exception):
     """Base of every error that a caller of this package may want to handle."""
 

@@ -30,16 +30,23 @@ class Draws(Protocol):
 
 
 class Values:
-    """What an expression may read: ``$`` (`input`), ``$$`` (`context`), ``$name`` (`variables`) and chance."""
+    """What an expression may read: ``$`` (`input`), ``$$`` (`context`), ``$name`` (`variables`), chance (`draws`) and
+    the time (`now_ms`, milliseconds since 1970)."""
 
-    __slots__ = ("_context", "_make_context", "draws", "input", "variables")
+    __slots__ = ("_context", "_make_context", "draws", "input", "now_ms", "variables")
 
     def __init__(
-        self, input: Json, make_context: Callable[[], Json], variables: Mapping[str, Json], draws: Draws
+        self,
+        input: Json,
+        make_context: Callable[[], Json],
+        variables: Mapping[str, Json],
+        draws: Draws,
+        now_ms: int = 0,
     ) -> None:
         self.input = input
         self.variables = variables
         self.draws = draws
+        self.now_ms = now_ms
         self._make_context = make_context
         self._context: Json = None
 
@@ -52,7 +59,7 @@ class Values:
 
     def with_input(self, input: Json) -> Values:
         """The same values around another ``$``."""
-        other = Values(input, self._make_context, self.variables, self.draws)
+        other = Values(input, self._make_context, self.variables, self.draws, self.now_ms)
         other._context = self._context
         return other
 

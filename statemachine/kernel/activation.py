@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from statemachine.errors import DATA_LIMIT_EXCEEDED, RUNTIME, EvaluationError, Failure, KernelError
 from statemachine.expressions.base import Values
-from statemachine.jsonvalue import MAX_DEPTH, Document, Json, nests_too_deeply
+from statemachine.jsonvalue import MAX_DEPTH, Document, Json, encode_json, nests_too_deeply
 from statemachine.kernel.commands import (
     CancelOperation,
     CloseExecution,
@@ -185,23 +185,25 @@ class Activation:
 
     def _assign(self, frame: Frame, node: Node, assigned: dict[str, Json]) -> dict[str, Json]:
         """Set variables of the frame's scope, within AWS's limits (fact variables-limits); their texts, by name."""
-        documents = {name: Document(value) for name, value in sorted(assigned.items())}
-        sizes = {name: document.size for name, document in documents.items()}
-        size = sum(sizes.values())
-        if size > self._unchecked_bytes:
-            for document in documents.values():
-                self.check_depth(document)
         execution, limits = self.execution, self._limits
         scope = execution.scopes[frame.scope]
-        total = execution.variables_bytes + size - sum([scope.sizes.get(name, 0) for name in sizes])
+        sizes, texts, size, replaced = scope.sizes.copy(), {}, 0, 0
+        for name in sorted(assigned):
+            encoded = encode_json(assigned[name])
+            if len(encoded) > self._unchecked_bytes:
+                self.check_depth(encoded)
+            size += len(encoded)
+            replaced += sizes.get(name, 0)
+            sizes[name] = len(encoded)
+            texts[name] = encoded.decode()
         if limits.variable_bytes is not None and size > limits.variable_bytes:
             raise DataLimitError(node.name, "assigned variables")
+        total = execution.variables_bytes + size - replaced
         if limits.variables_bytes is not None and total > limits.variables_bytes:
             raise DataLimitError(node.name, "assigned variables, those of the execution together,")
         scope.variables = {**scope.variables, **assigned}
-        scope.sizes = {**scope.sizes, **sizes}
-        execution.variables_bytes = total
-        return {name: document.text for name, document in documents.items()}
+        scope.sizes, execution.variables_bytes = sizes, total
+        return texts
 
     def arguments(self, frame: Frame, node: Node, value: Json) -> Document:
         """What the frame's work is given. Raises DataLimitError if that is too large (fact data-limit-parameters)."""
@@ -220,12 +222,11 @@ class Activation:
         limit = self._limits.payload_bytes
         if limit is not None and size > limit:
             raise DataLimitError(name, what)
-        self.check_depth(document)
+        self.check_depth(document.encoded)
 
-    def check_depth(self, document: Document) -> None:
-        """Refuse a document that could not be read again. A loop can nest its data ever deeper. Raises
-        EvaluationError."""
-        if nests_too_deeply(document):
+    def check_depth(self, encoded: bytes) -> None:
+        """Refuse JSON that could not be read again: a loop can nest its data ever deeper. Raises EvaluationError."""
+        if nests_too_deeply(encoded):
             raise EvaluationError(RUNTIME, f"The data is nested deeper than {MAX_DEPTH} levels")
 
     # -- scopes ------------------------------------------------------------------------------------------------
