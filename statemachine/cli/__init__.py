@@ -7,8 +7,11 @@ terminal (``NO_COLOR`` is obeyed); exit status 0 success, 1 the execution failed
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import os
 import sys
+import threading
 from typing import Any
 
 import click
@@ -64,30 +67,50 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """The console script. Turns every error into a message and an exit status."""
+    status = _status(arguments)
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        _silence()
+    if any(each is not threading.main_thread() and not each.daemon for each in threading.enumerate()):
+        os._exit(status)  # a handler has left a thread behind; Python would wait for it
+    sys.exit(status)
+
+
+def _status(arguments: list[str] | None) -> int:
     try:
         status: Any = cli.main(arguments, prog_name="statemachine", standalone_mode=False)
     except click.exceptions.Abort:
         click.echo("Interrupted.", err=True)
-        sys.exit(130)
+        return 130
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+        _silence()  # who reads has seen enough
+        return 0
     except KernelError as error:
         click.echo(f"Internal error: {error}\nThe execution is kept as it was. Please report this.", err=True)
-        sys.exit(3)
+        return 3
     except StatemachineError as error:
         click.echo(f"Error: {error}", err=True)
-        sys.exit(2)
+        return 2
     except OSError as error:
         click.echo(f"Error: {error.strerror or error}: {error.filename or ''}".rstrip(": "), err=True)
-        sys.exit(2)
+        return 2
     except Exception:  # noqa: BLE001 - whatever else it is, it is ours
         import traceback
 
         traceback.print_exc()
         click.echo("Internal error. What was stored is kept as it was. Please report this.", err=True)
-        sys.exit(3)
-    sys.exit(status if isinstance(status, int) else 0)
+        return 3
+    return status if isinstance(status, int) else 0
+
+
+def _silence() -> None:
+    """Let what is still to be printed go nowhere: nobody reads it, and Python would complain at its exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(nowhere, stream.fileno())

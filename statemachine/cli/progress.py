@@ -1,83 +1,99 @@
-"""Progress of an execution while it runs, on standard error.
+"""Progress of executions while they run, on standard error.
 
 On a terminal: finished steps scroll by, and below them the states that are under way, with their age, are redrawn in
-place. Elsewhere: one line per event that matters. What is shown has been stored before.
+place. Elsewhere: one line per step that ended. What is shown has been stored before.
 """
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Self
 
 import click
 
 from statemachine.cli.output import clip, clock_time, duration
+from statemachine.cli.visits import Visit, Visits
 from statemachine.errors import Failure
 from statemachine.kernel.execution import Execution
 from statemachine.kernel.history import HistoryEvent
 
-_SHOWN_AT_ONCE = 12
+SHOWN_AT_ONCE = 12
+SEEDED = 1_000
+"""Events before a resumption that are looked at, to know what is under way and since when."""
 
 
 class Progress:
     """Tells what happens. `listen` is an engine's listener."""
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, *, quiet: bool, many: bool = False) -> None:
+        """`many`: there are several executions, and each line names its own."""
         self._quiet = quiet
-        self._entered: dict[int, tuple[str, int]] = {}
-        """Entered event id -> state name and time, for the states that are under way."""
-        self._chain: dict[int, int] = {}
-        """Event id -> the entered event of its state."""
+        self._many = many
+        self._visits: dict[str, Visits] = {}
         self._live: Any = None
-        if not quiet and sys.stderr.isatty():
-            self._live = _live_display()
+        if not quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+            self._live = _live_display(self._visits, many=many)
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         if self._live is not None:
             self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._live is not None:
-            self._live.update("")
-            self._live.stop()
+        self.close()
 
-    def say(self, text: str) -> None:
+    def close(self) -> None:
+        """Take the part that is redrawn away and give the terminal back. May be called twice."""
+        live, self._live = self._live, None
+        if live is not None:
+            self._visits.clear()
+            live.stop()
+
+    def say(self, text: str, colour: str | None = None) -> None:
         """One line, unless quiet."""
         if self._quiet:
             return
         if self._live is not None:
-            self._live.console.print(text, markup=False, highlight=False)
+            self._live.console.print(text, style=colour, markup=False, highlight=False, soft_wrap=True)
         else:
-            click.echo(text, err=True)
+            click.secho(text, fg=colour, err=True)
 
-    def listen(self, _: Execution, history: tuple[HistoryEvent, ...]) -> None:
+    def resume(self, execution_id: str, history: Iterable[HistoryEvent]) -> None:
+        """What an execution has done before (the last `SEEDED` events will do)."""
+        if not self._quiet:
+            visits = self._visits.setdefault(execution_id, Visits())
+            for event in history:
+                visits.add(event)
+
+    def listen(self, execution: Execution, history: tuple[HistoryEvent, ...]) -> None:
         """Show what was stored."""
         if self._quiet:
             return
+        visits = self._visits.setdefault(execution.id, Visits())
+        name = f"{clip(execution.id, 13)}  " if self._many else ""
         for event in history:
-            self._show(event)
-        if self._live is not None:
-            self._live.update(_Running(self._entered))
+            visit = visits.add(event)
+            self._show(event, visit, name)
+        if execution.closed:
+            del self._visits[execution.id]
 
-    def _show(self, event: HistoryEvent) -> None:
+    def _show(self, event: HistoryEvent, visit: Visit | None, name: str) -> None:
         kind, details = event.type, event.details or {}
-        at = clock_time(event.at_ms)
-        if kind.endswith("StateEntered"):
-            self._entered[event.id] = (details["name"], event.at_ms)
-            self._chain[event.id] = event.id
-            return
-        started = self._chain.pop(event.previous_id, None)
+        start = f"  {clock_time(event.at_ms)}  {name}"
         if kind.endswith("StateExited"):
-            name, since = self._entered.pop(started or 0, (details["name"], event.at_ms))
-            self.say(f"  {at}  ✓ {name}  {duration(event.at_ms - since)}")
-            return
-        if started is not None:
-            self._chain[event.id] = started
-        if kind.endswith(("Failed", "TimedOut")) and not kind.startswith(("Execution", "Map", "Parallel")):
-            name = self._entered.get(started or 0, ("?", 0))[0]
-            failure = Failure(details.get("error"), details.get("cause"))
-            self.say(f"  {at}  ✗ {name}  {clip(describe_failure(failure), 100)}")
+            took = "" if visit is None else f"  {duration(event.at_ms - visit.since_ms)}"
+            if visit is not None and visit.error:
+                self.say(f"{start}! {details['name']}{took}  caught {clip(visit.error, 60)}", "yellow")
+            else:
+                self.say(f"{start}✓ {details['name']}{took}")
+        elif kind == "FailStateEntered":
+            self.say(f"{start}✗ {details['name']}", "red")
+        elif kind.endswith(("Failed", "TimedOut")) and not kind.startswith(("Execution", "Map", "Parallel")):
+            state = "?" if visit is None else visit.name
+            failure = describe_failure(Failure(details.get("error"), details.get("cause")))
+            self.say(f"{start}✗ {state}  {clip(failure, 100)}", "red")
 
 
 def describe_failure(failure: Failure) -> str:
@@ -86,10 +102,11 @@ def describe_failure(failure: Failure) -> str:
 
 
 class _Running:
-    """The lines below the scrolling part. rich asks for them again at every refresh."""
+    """The lines below the scrolling part. rich asks for them again at every refresh, in a thread of its own."""
 
-    def __init__(self, entered: dict[int, tuple[str, int]]) -> None:
-        self._entered = entered
+    def __init__(self, visits: dict[str, Visits], *, many: bool) -> None:
+        self._visits = visits
+        self._many = many
 
     def __rich__(self) -> Any:
         from rich.text import Text
@@ -97,18 +114,25 @@ class _Running:
         from statemachine.runtime.clock import SystemClock
 
         now_ms = SystemClock().now_ms()
-        shown = list(self._entered.values())[-_SHOWN_AT_ONCE:]
-        lines = [f"  {'':12}  → {name}  {duration(max(now_ms - since, 0))}" for name, since in shown]
-        hidden = len(self._entered) - len(shown)
+        under_way = [(name, visit) for name, visits in list(self._visits.items()) for visit in list(visits.open)]
+        lines = []
+        for execution_id, visit in under_way[-SHOWN_AT_ONCE:]:
+            name = f"{clip(execution_id, 13)}  " if self._many else ""
+            after = f"  after {visit.error}" if visit.error else ""
+            lines.append(
+                f"  {'':12}  {name}→ {clip(visit.name, 60)}  {duration(max(now_ms - visit.since_ms, 0))}{after}"
+            )
+        hidden = len(under_way) - len(lines)
         if hidden > 0:
-            lines.insert(0, f"  {'':12}  … {hidden} more states under way")
+            lines.insert(0, f"  {'':12}  … and {hidden} more under way")
         return Text("\n".join(lines), style="dim")
 
 
-def _live_display() -> Any:
+def _live_display(visits: dict[str, Visits], *, many: bool) -> Any:
     try:
         from rich.console import Console
         from rich.live import Live
     except ImportError:
         return None
-    return Live(console=Console(stderr=True), refresh_per_second=8, transient=True)
+    running = _Running(visits, many=many)
+    return Live(running, console=Console(stderr=True), refresh_per_second=8, transient=True)

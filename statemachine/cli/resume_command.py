@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import click
 
 from statemachine.cli.binding import registry_from
-from statemachine.cli.driving import drive, report, report_interrupted, result_json
+from statemachine.cli.driving import drive, outcome_json, report, report_rest
 from statemachine.cli.options import concurrency_option, json_option, quiet_option, store_option, tasks_option
 from statemachine.cli.output import print_json
-from statemachine.cli.progress import Progress
-from statemachine.errors import ExecutionOwnedError
+from statemachine.cli.progress import SEEDED, Progress
+from statemachine.errors import ExecutionOwnedError, StatemachineError
 from statemachine.kernel.commands import ExecutionStatus
 from statemachine.runtime.engine import Engine
 from statemachine.store import open_store
@@ -41,36 +42,40 @@ def command(
     opened = open_store(store, create=False)
     try:
         records = _chosen(opened, execution)
-        progress = Progress(quiet=quiet or as_json)
-        engine = Engine(opened, concurrency=concurrency)
+        progress = Progress(quiet=quiet or as_json, many=len(records) > 1)
+        errors: dict[str, Exception] = {}
+        bound = cache(lambda source: registry_from(source, tasks_file))
 
         async def begin(engine: Engine) -> list[str]:
-            ids = []
+            ids: list[str] = []
             for record in records:
                 try:
-                    ids += await engine.resume(record.id, tasks=registry_from(record.tasks_source, tasks_file))
-                except ExecutionOwnedError as error:
+                    progress.resume(record.id, opened.history(record.id, max(record.history_length - SEEDED, 0)))
+                    ids += await engine.resume(record.id, tasks=bound(record.tasks_source))
+                except StatemachineError as error:
                     if execution is not None:
                         raise
-                    progress.say(str(error))
+                    if isinstance(error, ExecutionOwnedError):
+                        progress.say(f"Left alone: {error}")
+                    else:
+                        errors[record.id] = error
             return ids
 
         with progress:
-            results, unfinished = drive(engine, begin, progress)
+            outcome = drive(Engine(opened, concurrency=concurrency), begin, progress)
     finally:
         opened.close()
-    if unfinished:
-        return report_interrupted(unfinished, store)
-    if execution is not None:
-        return report(results[0], as_json=as_json, quiet=quiet)
+    outcome.errors = {**errors, **outcome.errors}
     if as_json:
-        print_json({"executions": [result_json(each) for each in results]})
-    elif not results:
-        click.echo("Nothing to resume.", err=True)
+        shown = outcome_json(outcome)
+        print_json({"executions": shown} if execution is None else shown[0])
+    elif not (outcome.results or outcome.unfinished or outcome.errors):
+        if not quiet:
+            click.echo("Nothing to resume.", err=True)
     else:
-        for each in results:
-            report(each, as_json=False, quiet=quiet)
-    return 0 if all(each.succeeded for each in results) else 1
+        for result in outcome.results:
+            report(result, store, quiet=quiet)
+    return report_rest(outcome, store)
 
 
 def _chosen(store: Store, execution: str | None) -> list[ExecutionRecord]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from statemachine.cli.binding import bindings_source, registry_from
-from statemachine.cli.driving import drive, report, report_interrupted
+from statemachine.cli.driving import drive, outcome_json, report, report_rest
 from statemachine.cli.findings import fail_with_findings, read_definition
 from statemachine.cli.options import (
     concurrency_option,
@@ -17,9 +17,9 @@ from statemachine.cli.options import (
     store_option,
     tasks_option,
 )
+from statemachine.cli.output import print_json
 from statemachine.cli.progress import Progress
 from statemachine.errors import DefinitionError, ExecutionAlreadyExistsError
-from statemachine.integrations.registry import TaskRegistry
 from statemachine.limits import AWS_LIMITS, UNLIMITED
 from statemachine.program.load import load_text
 from statemachine.runtime.engine import Engine, machine_name_of
@@ -83,18 +83,15 @@ def command(
     except DefinitionError as error:
         return fail_with_findings(error.diagnostics, text)
     folder = Path.cwd() if file is None else definition.parent
-    source = bindings_source(tasks_file, folder)
-    registry = registry_from(source)
-    if mocks:
-        registry = mocked(mocks, registry)
-    progress = Progress(quiet=quiet or as_json)
+    source = bindings_source(tasks_file, folder, mocks)
     engine = Engine(
         store,
         durability=durability,
         limits=AWS_LIMITS if limits == "aws" else UNLIMITED,
         concurrency=concurrency,
-        tasks=registry,
+        tasks=registry_from(source),
     )
+    progress = Progress(quiet=quiet or as_json)
 
     async def begin(engine: Engine) -> list[str]:
         started = await engine.start(
@@ -105,17 +102,12 @@ def command(
 
     try:
         with progress:
-            results, unfinished = drive(engine, begin, progress)
+            outcome = drive(engine, begin, progress)
     except ExecutionAlreadyExistsError as error:
-        raise click.ClickException(f"{error} Choose another --name.") from None
-    if unfinished:
-        return report_interrupted(unfinished, store)
-    return report(results[0], as_json=as_json, quiet=quiet)
-
-
-def mocked(mocks: str, behind: TaskRegistry) -> TaskRegistry:
-    """A registry that answers the states of a mock file, and leaves the others to the registry behind it."""
-    from statemachine.runtime.mocked import mock_registry
-    from statemachine.testing.mocks import load_mocks, split_mocks_option
-
-    return mock_registry(load_mocks(*split_mocks_option(mocks)), behind)
+        raise click.UsageError(f"{error}; it had another definition or input") from None
+    if as_json:
+        print_json(outcome_json(outcome)[0])
+    else:
+        for result in outcome.results:
+            report(result, store, quiet=quiet)
+    return report_rest(outcome, store)

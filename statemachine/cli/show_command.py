@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
 
 import click
 
@@ -10,8 +10,8 @@ from statemachine.cli.options import json_option, store_option
 from statemachine.cli.output import clip, clock_time, date_time, duration, print_json, status_text, table
 from statemachine.cli.progress import describe_failure
 from statemachine.cli.records import record_json
+from statemachine.cli.visits import Visit, Visits
 from statemachine.kernel.commands import ExecutionStatus
-from statemachine.kernel.history import HistoryEvent
 from statemachine.store import open_store
 from statemachine.store.base import ExecutionRecord, Store
 
@@ -59,70 +59,52 @@ def _describe(record: ExecutionRecord) -> str:
     return "\n".join(f"{label:<{width}}  {text}" for label, text in lines)
 
 
-@dataclass(slots=True)
-class _Visit:
-    """One visit of a state."""
-
-    name: str
-    kind: str
-    since_ms: int
-    until_ms: int | None = None
-    attempts: int = 0
-    outcome: str = "under way"
-
-
-def visits(history: list[HistoryEvent]) -> list[_Visit]:
-    """The visits of states in a history, in the order in which they were entered."""
-    found: list[_Visit] = []
-    visit_of: dict[int, _Visit] = {}
-    for event in history:
-        details = event.details or {}
-        if event.type.endswith("StateEntered"):
-            visit = _Visit(details["name"], event.type.removesuffix("StateEntered"), event.at_ms)
-            found.append(visit)
-            visit_of[event.id] = visit
-            continue
-        current = visit_of.get(event.previous_id)
-        if current is None:
-            continue
-        visit_of[event.id] = current
-        if event.type.endswith("StateExited"):
-            current.until_ms = event.at_ms
-            current.outcome = "done" if current.outcome in ("under way", "done") else f"caught {current.outcome}"
-        elif event.type.endswith("Scheduled"):
-            current.attempts += 1
-            current.outcome = "under way"
-        elif event.type.endswith(("Failed", "TimedOut")):
-            current.outcome = str(details.get("error") or "failed")
-        elif event.type.endswith("Aborted"):
-            current.until_ms, current.outcome = event.at_ms, "aborted"
-    return found
-
-
 def _show_steps(store: Store, record: ExecutionRecord) -> None:
-    found = visits(list(store.history(record.id)))
-    if not found:
+    visits = Visits()
+    last: deque[Visit] = deque(maxlen=_STEPS)
+    total = 0
+    for event in store.history(record.id):
+        visit = visits.add(event)
+        if visit is not None and event.type.endswith("StateEntered"):
+            last.append(visit)
+            total += 1
+    if not last:
         return
     click.echo()
-    if len(found) > _STEPS:
-        click.echo(f"The last {_STEPS} of {len(found)} steps:")
-    rows = [
-        (
-            clock_time(visit.since_ms),
-            visit.name,
-            visit.kind,
-            "-" if visit.until_ms is None else duration(visit.until_ms - visit.since_ms),
-            str(visit.attempts) if visit.attempts else "",
-            _outcome(visit, record),
-        )
-        for visit in found[-_STEPS:]
-    ]
-    click.echo(table(("ENTERED", "STATE", "TYPE", "TOOK", "ATTEMPTS", "OUTCOME"), rows))
+    if total > len(last):
+        click.echo(f"The last {len(last)} of {total:,} steps (all: statemachine history {record.id}):")
+    click.echo(
+        table(("ENTERED", "STATE", "TYPE", "TOOK", "ATTEMPTS", "OUTCOME"), [_row(each, record) for each in last])
+    )
 
 
-def _outcome(visit: _Visit, record: ExecutionRecord) -> str:
-    outcome = visit.outcome
-    if outcome == "under way" and record.status is not ExecutionStatus.RUNNING:
-        outcome = "failed" if visit.kind == "Fail" else "ended with the execution"
-    colour = {"done": "green", "under way": "blue"}.get(outcome, "yellow" if outcome.startswith("caught") else "red")
-    return click.style(clip(outcome, 40), fg=colour)
+def _row(visit: Visit, record: ExecutionRecord) -> tuple[str, ...]:
+    depth = 0
+    above = visit.parent
+    while above is not None:
+        above, depth = above.parent, depth + 1
+    return (
+        clock_time(visit.since_ms),
+        "  " * min(depth, 8) + clip(visit.name, 40),
+        visit.kind,
+        "-" if visit.until_ms is None else duration(visit.until_ms - visit.since_ms),
+        str(visit.attempts) if visit.attempts else "",
+        _outcome(visit, record),
+    )
+
+
+def _outcome(visit: Visit, record: ExecutionRecord) -> str:
+    ended = record.status is not ExecutionStatus.RUNNING
+    if visit.exited:
+        text, colour = (f"caught {visit.error}", "yellow") if visit.error else ("done", "green")
+    elif visit.error and (visit.over or ended):
+        text, colour = visit.error, "red"
+    elif visit.aborted or (ended and record.status is ExecutionStatus.ABORTED):
+        text, colour = "aborted", "yellow"
+    elif visit.kind == "Fail":
+        text, colour = "failed", "red"
+    elif visit.over or ended:
+        text, colour = ("timed out", "red") if record.status is ExecutionStatus.TIMED_OUT else ("cut short", "yellow")
+    else:
+        text, colour = (f"retries after {visit.error}", "yellow") if visit.error else ("under way", "blue")
+    return click.style(clip(text, 40), fg=colour)

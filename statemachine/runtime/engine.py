@@ -21,8 +21,8 @@ from statemachine.integrations.registry import Binding, TaskRegistry
 from statemachine.integrations.results import copy_json, find_fault
 from statemachine.jsonvalue import Document, Json
 from statemachine.kernel.advance import new_execution
-from statemachine.kernel.commands import ExecutionStatus
-from statemachine.kernel.events import ExecutionStarted, StopRequested
+from statemachine.kernel.commands import Command, ExecutionStatus
+from statemachine.kernel.events import Event, ExecutionStarted, StopRequested
 from statemachine.kernel.history import HistoryEvent
 from statemachine.kernel.snapshot import encode_execution
 from statemachine.limits import AWS_LIMITS, Limits
@@ -135,9 +135,11 @@ class Engine:
         closing.add_done_callback(self._closing.pop)
 
     def _given(self, tasks: Tasks | None) -> TaskRegistry:
-        registry = self._registry if tasks is None else _registry(tasks)
-        self._registries[registry] = None
-        return registry
+        return self._registry if tasks is None else _registry(tasks)
+
+    def _drive(self, driven: Driven, commands: tuple[Command, ...], events: tuple[Event, ...]) -> None:
+        self._registries[driven.registry] = None
+        self._worker.drive(driven, commands, events)
 
     def add_listener(self, listener: Listener) -> None:
         """Call `listener(execution, history)` on the loop whenever history was stored. It must be quick."""
@@ -201,7 +203,7 @@ class Engine:
         driven = Driven(execution, loaded.program, registry, chosen, sequence=0)
         if tasks is not None and not isinstance(tasks, TaskRegistry):
             driven.on_left = partial(self._close_registry, registry)  # made for this execution alone
-        self._worker.drive(driven, *first_moves(execution, now_ms))
+        self._drive(driven, *first_moves(execution, now_ms))
         return execution_id
 
     async def wait(self, execution_id: str) -> ExecutionResult:
@@ -259,7 +261,7 @@ class Engine:
         if execution_id not in self._worker:
             driven = self._claim(execution_id, registry, performs=True)
             if driven is not None:
-                self._worker.drive(driven, *first_moves(driven.execution, self._clock.now_ms()))
+                self._drive(driven, *first_moves(driven.execution, self._clock.now_ms()))
 
     def _claim(self, execution_id: str, registry: TaskRegistry, *, performs: bool) -> Driven | None:
         """Become the writer of an execution and load it; None if it has ended.
@@ -292,7 +294,7 @@ class Engine:
             if driven is not None:
                 # Nothing is performed any more: what is outstanding ends with it.
                 started = () if driven.execution.history_length else (ExecutionStarted(self._clock.now_ms()),)
-                self._worker.drive(driven, (), started)
+                self._drive(driven, (), started)
         self._worker.post(execution_id, StopRequested(self._clock.now_ms(), error, cause))
         return await self.wait(execution_id)
 

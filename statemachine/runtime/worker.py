@@ -95,6 +95,10 @@ class Driven:
     """Called when it is not driven any more."""
 
 
+class EngineClosedError(StatemachineError):
+    """The engine was closed before the execution had ended; it can be resumed."""
+
+
 Listener = Callable[[Execution, tuple[HistoryEvent, ...]], None]
 """Told of history once it is stored."""
 
@@ -159,9 +163,8 @@ class Worker:
         if self._committer is not None:
             self._committer.close()
         for driven in list(self._driven.values()):
-            closed = StatemachineError(
-                f"the engine was closed before execution {driven.execution.id} had ended; it can be resumed"
-            )
+            name = driven.execution.id
+            closed = EngineClosedError(f"the engine was closed before execution {name} had ended; it can be resumed")
             self._leave(driven, closed)
         self._runnable.clear()
 

@@ -1,0 +1,267 @@
+"""Snapshots: everything that `advance` needs, and nothing lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+import pytest
+from running import (
+    SEED,
+    START_MS,
+    Driven,
+    block,
+    catch,
+    distributed,
+    map_,
+    new,
+    parallel,
+    pass_,
+    retry,
+    started,
+    task,
+    wait,
+)
+
+from statemachine.errors import Failure, KernelError
+from statemachine.jsonvalue import Document, read_document
+from statemachine.kernel.commands import ExecutionStatus
+from statemachine.kernel.events import (
+    Event,
+    ExecutionStarted,
+    Resumed,
+    StopRequested,
+    TaskFailed,
+    TaskHeartbeatLost,
+    TaskSucceeded,
+    TimerFired,
+)
+from statemachine.kernel.execution import Children, Execution, Frame, Operation, Phase, Scope
+from statemachine.kernel.snapshot import decode_event, decode_execution, encode_event, encode_execution
+from statemachine.limits import AWS_LIMITS, UNLIMITED, Limits
+
+MACHINE = block(
+    S=pass_(Assign={"v": {"deep": [1]}, "w": None}),
+    P=parallel(
+        block(T=task(TimeoutSeconds=60, HeartbeatSeconds=5, Retry=[retry("A"), retry("E", IntervalSeconds=9)])),
+        block(M=map_(block(I=pass_(Assign={"v": 2, "x": "inner"}), J=task(TimeoutSeconds=60)), MaxConcurrency=2)),
+        block(D=distributed(block(K=wait(7)), ToleratedFailurePercentage=50.5, ToleratedFailureCount=3, MaxConcurrency=1)),
+        Catch=[catch("Z")],
+    ),
+    Z=pass_(),
+) | {"TimeoutSeconds": 600}
+"""Something of everything that can be under way."""
+
+
+def under_way(**options: Any) -> Driven:
+    driven = started(MACHINE, ["a", "b", "c"], **options)
+    first = next(each for each in driven.tasks if each.state == "T")
+    driven.fail(first.operation, Failure("E", "C"), at=1)
+    return driven
+
+
+def copy(execution: Execution) -> Execution:
+    return decode_execution(encode_execution(execution))
+
+
+def test_everything_under_way_comes_back() -> None:
+    driven = under_way()
+    again = copy(driven.execution)
+    assert again == driven.execution
+    assert again.next_deadline_ms() == driven.execution.next_deadline_ms()
+    assert encode_execution(again) == encode_execution(driven.execution)
+
+
+def test_every_field_has_been_something_else_than_its_default() -> None:
+    """Guards the test above: a new field that no machine here fills would come back by luck."""
+    seen: dict[str, set[str]] = {}
+    executions = [under_way(express=True, limits=UNLIMITED).execution, under_way().execution]
+    executions += [_half(), _failing(), _returning(), _closed(), _failed()]
+    executions[0].redrive_count = 2
+    executions[0].draws = 5
+    for execution in executions:
+        assert copy(execution) == execution
+        for value in _walk(execution):
+            for each in fields(value):
+                if getattr(value, each.name) not in (0, None, False, (), [], {}, ExecutionStatus.RUNNING, Phase.ENTER):
+                    seen.setdefault(type(value).__name__, set()).add(each.name)
+    for kind in (Execution, Scope, Frame, Children, Operation):
+        missing = {each.name for each in fields(kind)} - seen[kind.__name__]
+        assert not missing, (kind, missing)
+
+
+def _closed() -> Execution:
+    return started(block(A=pass_(Result=1))).execution
+
+
+def _failed() -> Execution:
+    return started(block(A=pass_(InputPath="$.no"))).execution
+
+
+def _half() -> Execution:
+    """Stopped by fuel: ready frames, one about to start further iterations."""
+    machine = block(D=distributed(block(A=pass_(), F=task()), ToleratedFailureCount=9, MaxConcurrency=2))
+    driven = started(machine, [1, 2, 3], limits=replace(AWS_LIMITS, fuel=1))
+    while driven.execution.ready:
+        driven.send(Resumed(START_MS))
+    driven.fail(driven.tasks[0].operation, Failure("E"))
+    driven.send(Resumed(START_MS))
+    return driven.execution
+
+
+def _failing() -> Execution:
+    """A failure that has not been handled yet."""
+    driven = started(block(T=task(), U=wait(1)), limits=replace(AWS_LIMITS, fuel=1))
+    driven.execution.limits = replace(AWS_LIMITS, fuel=0)
+    driven.fail(driven.tasks[0].operation, Failure("E", None))
+    (frame,) = driven.execution.frames.values()
+    assert (frame.phase, frame.failure) == (Phase.FAILED, Failure("E", None))
+    return driven.execution
+
+
+def _returning() -> Execution:
+    """A result that has not been taken yet, beside a timeout."""
+    driven = started(block(T=task(TimeoutSeconds=5)), limits=replace(AWS_LIMITS, fuel=1))
+    driven.execution.limits = replace(AWS_LIMITS, fuel=0)
+    driven.succeed(driven.tasks[0].operation, {"r": None})
+    (frame,) = driven.execution.frames.values()
+    assert frame.result == Document({"r": None})
+    return driven.execution
+
+
+def _walk(execution: Execution) -> Iterator[Any]:
+    yield execution
+    yield from execution.scopes.values()
+    yield from execution.operations.values()
+    for frame in execution.frames.values():
+        yield frame
+        if frame.children is not None:
+            yield frame.children
+
+
+def test_what_goes_on_after_a_snapshot_is_the_same() -> None:
+    one = under_way()
+    two = Driven(one.program, copy(one.execution), list(one.history))
+    for driven in (one, two):
+        for at in (8, 10, 15, 22):
+            driven.fire(at)
+        for call in driven.tasks:
+            driven.succeed(call.operation, call.state, at=30)
+        for call in driven.tasks:
+            driven.succeed(call.operation, call.state, at=31)
+    assert one.execution.status == "SUCCEEDED"
+    assert one.history == two.history
+    assert one.execution == two.execution
+
+
+def test_a_closed_execution() -> None:
+    for execution in (_closed(), _failed()):
+        again = copy(execution)
+        assert again == execution
+        assert again.closed
+        assert (again.output, again.failure) == (execution.output, execution.failure)
+
+
+def test_an_execution_that_has_not_started() -> None:
+    _, execution = new(MACHINE, limits=Limits(payload_bytes=None, fuel=7))
+    assert copy(execution) == execution
+
+
+def test_documents_that_are_shared_are_stored_once() -> None:
+    large = "x" * 10_000
+    branches = [block(**{f"W{n}": wait(9)}) for n in range(50)]
+    driven = started(block(P=parallel(*branches)), {"k": large})
+    encoded = encode_execution(driven.execution)
+    assert encoded.count(large.encode()) == 1
+    again = decode_execution(encoded)
+    inputs = {id(frame.raw_input) for frame in again.frames.values()}
+    assert inputs == {id(again.input)}
+
+
+def test_variables_of_the_enclosing_scope_are_stored_once_and_shared() -> None:
+    large = "x" * 10_000
+    driven = started(block(S=pass_(Assign={"v": large}), M=map_(block(A=pass_(Assign={"own": 1}), W=wait(9)))), [1] * 40)
+    encoded = encode_execution(driven.execution)
+    assert encoded.count(large.encode()) == 1
+    again = decode_execution(encoded)
+    assert {id(scope.variables["v"]) for scope in again.scopes.values()} == {id(again.scopes[1].variables["v"])}
+
+
+def test_a_variable_that_hides_an_equal_one_stays_its_own() -> None:
+    """An iteration assigns the very value that the enclosing scope has."""
+    driven = started(block(S=pass_(Assign={"v": 1}), M=map_(block(A=pass_(Assign={"v.$": "$v"}), W=wait(9)))), [1])
+    again = copy(driven.execution)
+    assert [scope.sizes for scope in again.scopes.values()] == [{"v": 1}, {"v": 1}]
+    assert again.variables_bytes == 2
+
+
+def test_texts_are_kept_as_they_were_read() -> None:
+    program, execution = new(block(A=wait(1)))
+    execution.input = read_document('{ "a":1.0,  "b":"\\ud800", "big":123456789012345678901234567890 }')
+    again = copy(execution)
+    assert again.input.encoded == execution.input.encoded
+    assert again.input.value == execution.input.value
+
+
+def test_cancelled_timers_are_left_out() -> None:
+    driven = started(block(P=parallel(block(T=task(TimeoutSeconds=60)), block(W=wait(90)))))
+    driven.succeed(driven.tasks[0].operation)
+    again = copy(driven.execution)
+    assert len(driven.execution.timers) == 2
+    assert len(again.timers) == 1
+    assert again == driven.execution
+
+
+def test_another_version_is_refused() -> None:
+    _, execution = new(block(A=pass_()))
+    body = json.loads(encode_execution(execution))
+    body["version"] = 99
+    with pytest.raises(KernelError, match="version 99"):
+        decode_execution(json.dumps(body).encode())
+
+
+def test_limits_that_a_snapshot_does_not_name_keep_their_default() -> None:
+    _, execution = new(block(A=pass_()), seed=SEED)
+    body = json.loads(encode_execution(execution))
+    del body["limits"]["fuel"]
+    body["limits"]["unheard_of"] = 5
+    assert decode_execution(json.dumps(body).encode()).limits == AWS_LIMITS
+
+
+EVENTS: list[Event] = [
+    ExecutionStarted(START_MS),
+    TaskSucceeded(START_MS, 3, Document(None)),
+    TaskSucceeded(START_MS, 3, Document({"a": [1, 2.5, "x,y]", {"é": None}], "b": ","})),
+    TaskSucceeded(START_MS, 3, read_document('\n [ 1 ,\t"\\ud800" ] ')),
+    TaskSucceeded(0, 10**20, Document(10**40)),
+    TaskFailed(START_MS, 3, Failure("E", "C")),
+    TaskFailed(START_MS, 3, Failure(None, None)),
+    TaskFailed(START_MS, 3, Failure("E\ud800", '"\n')),
+    TaskHeartbeatLost(START_MS, 3),
+    TimerFired(START_MS),
+    StopRequested(START_MS),
+    StopRequested(START_MS, "E", "C"),
+    Resumed(START_MS),
+]
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
+def test_events_come_back(event: Event) -> None:
+    again = decode_event(encode_event(event))
+    assert again == event
+    assert encode_event(again) == encode_event(event)
+
+
+def test_every_kind_of_event_is_tested() -> None:
+    assert {type(each) for each in EVENTS} == set(Event.__args__)
+    assert all(is_dataclass(each) for each in EVENTS)
+
+
+@pytest.mark.parametrize(
+    "encoded", [b'["Redriven",5]', b'["TimerFired"]', b'["TimerFired","now"]', b"{}", b"null", b'["TaskSucceeded",1,2]']
+)
+def test_an_unknown_event_is_refused(encoded: bytes) -> None:
+    with pytest.raises(KernelError, match="cannot be read"):
+        decode_event(encoded)
