@@ -142,6 +142,7 @@ class Activation:
             lambda: context_object(execution, frame, scope, node),
             scope.variables,
             self.draws,
+            execution.now_ms,
         )
 
     def new_id(self) -> int:

@@ -13,9 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
-from statemachine.errors import RUNTIME, EvaluationError, Failure, KernelError
+from statemachine.errors import RUNTIME, EvaluationError, Failure, KernelError, QueryEvaluationError
 from statemachine.expressions.base import PathNotFoundError
-from statemachine.jsonvalue import Document, TooDeepError
+from statemachine.jsonvalue import Document, Json, TooDeepError
 from statemachine.kernel.activation import Activation, DataLimitError, HistoryFullError
 from statemachine.kernel.commands import Command, ExecutionStatus, Yield
 from statemachine.kernel.events import (
@@ -33,7 +33,7 @@ from statemachine.kernel.history import HistoryEvent
 from statemachine.kernel.recovery import handle_failure
 from statemachine.kernel.states import HANDLERS, task
 from statemachine.limits import AWS_LIMITS, Limits
-from statemachine.program.nodes import Node, Program, TaskNode
+from statemachine.program.nodes import Node, Program, TaskNode, WaitNode
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +165,11 @@ def _run_ready(run: Activation) -> None:
             continue  # it was cut short while it was ready
         fuel -= 1
         node = nodes[frame.address]
+        before = frame.last_event
         try:
             _run_frame(run, frame, node)
+        except QueryEvaluationError as error:
+            _fail_query(run, frame, node, before, error)
         except DataLimitError as error:
             _fail(run, frame, Failure(error.error, error.cause))
         except EvaluationError as error:
@@ -207,6 +210,20 @@ def _fail(run: Activation, frame: Frame, failure: Failure) -> None:
         return
     frame.failure = failure
     run.ready(frame, Phase.FAILED)
+
+
+def _fail_query(run: Activation, frame: Frame, node: Node, before: int, error: QueryEvaluationError) -> None:
+    """A JSONata expression failed: EvaluationFailed is recorded first. It points to the event before this run of the
+    frame, that is, before the state was entered if it fails at once (fact history-evaluation-failed-previous); only a
+    Wait computes its time after it was entered (recorded)."""
+    cause = located(frame, node, error.cause)
+    details: dict[str, Json] = {"cause": cause, "error": error.error, "state": node.name}
+    if error.location is not None:
+        details["location"] = error.location
+    if not isinstance(node, WaitNode):
+        frame.last_event = before
+    run.record(frame, "EvaluationFailed", details)
+    _fail(run, frame, Failure(error.error, cause))
 
 
 def located(frame: Frame, node: Node, cause: str) -> str:

@@ -9,7 +9,7 @@ Rules (developer guide, "Handling errors"; facts retry-*, catch-*, states-runtim
 
 from __future__ import annotations
 
-from statemachine.errors import ALL, HEARTBEAT_TIMEOUT, RUNTIME, TASK_FAILED, TIMEOUT, Failure
+from statemachine.errors import ALL, HEARTBEAT_TIMEOUT, QUERY_EVALUATION_ERROR, RUNTIME, TASK_FAILED, TIMEOUT, Failure
 from statemachine.jsonvalue import Json
 from statemachine.kernel.activation import Activation
 from statemachine.kernel.execution import Frame, Phase, Purpose
@@ -42,7 +42,8 @@ def handle_failure(run: Activation, frame: Frame, node: Node) -> None:
     if isinstance(node, WorkNode):
         if _retry(run, frame, node, failure):
             return
-        if isinstance(node, ParallelNode | MapNode) and frame.children is not None:
+        started = frame.children is not None or failure.error == QUERY_EVALUATION_ERROR  # recorded: map-items-*
+        if started and isinstance(node, ParallelNode | MapNode):
             frame.children = None
             run.record(frame, "ParallelStateFailed" if isinstance(node, ParallelNode) else "MapStateFailed")
         for catcher in node.catchers:

@@ -8,7 +8,6 @@ call``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 from statemachine.definition import model
 from statemachine.definition.diagnostics import JsonPath
@@ -23,13 +22,8 @@ from statemachine.jsonvalue import Json
 from statemachine.program import numbers
 from statemachine.program.dataflow import Discard, JsonPathCatchFlow, JsonPathFlow, Write, follow
 from statemachine.program.nodes import Address, Condition, Number, RuleNode
+from statemachine.program.report import Report
 from statemachine.timestamps import parse_timestamp_ms
-
-
-class Report(Protocol):
-    """Takes the code, message and AWS location of a mistake, and its exact place where that is another."""
-
-    def __call__(self, code: str, message: str, path: JsonPath, place: JsonPath | None = None) -> None: ...
 
 
 SCHEMA_VALIDATION_FAILED = "SCHEMA_VALIDATION_FAILED"

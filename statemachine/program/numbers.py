@@ -41,15 +41,28 @@ def integer_at(field: str, text: str, path: Evaluate, minimum: int = 0, maximum:
             raise EvaluationError(
                 RUNTIME, f'The {field} field refers to value "{_shown(value)}" which is not a valid integer: {text}'
             )
-        name = field.removesuffix("Path")
-        if whole < minimum:
-            bound = "be negative" if minimum == 0 else f"be less than {minimum}"
-            raise EvaluationError(RUNTIME, f"{name} cannot {bound}.")
-        if maximum is not None and whole > maximum:
-            raise EvaluationError(RUNTIME, f"{name} cannot be greater than {maximum}.")
-        return whole
+        return _in_range(field.removesuffix("Path"), whole, minimum, maximum)
 
     return number
+
+
+def integer(field: str, value: Json, minimum: int = 0, maximum: int | None = None) -> int:
+    """A number that an expression gave for a field, as an integer from `minimum` to `maximum`."""
+    whole = _whole(value)
+    if whole is None:
+        raise EvaluationError(
+            RUNTIME, f'The {field} field has the value "{_shown(value)}" which is not a valid integer'
+        )
+    return _in_range(field, whole, minimum, maximum)
+
+
+def _in_range(name: str, whole: int, minimum: int, maximum: int | None) -> int:
+    if whole < minimum:
+        bound = "be negative" if minimum == 0 else f"be less than {minimum}"
+        raise EvaluationError(RUNTIME, f"{name} cannot {bound}.")
+    if maximum is not None and whole > maximum:
+        raise EvaluationError(RUNTIME, f"{name} cannot be greater than {maximum}.")
+    return whole
 
 
 def percentage_at(field: str, text: str, path: Evaluate) -> Callable[[Values], float]:
@@ -63,11 +76,16 @@ def percentage_at(field: str, text: str, path: Evaluate) -> Callable[[Values], f
             raise EvaluationError(
                 RUNTIME, f'The {field} field refers to value "{_shown(value)}" which is not a valid float: {text}'
             )
-        if not 0 <= value <= 100:
-            raise EvaluationError(RUNTIME, f"{field.removesuffix('Path')} must be between 0 and 100.")
-        return float(value)
+        return percentage(field.removesuffix("Path"), value)
 
     return number
+
+
+def percentage(field: str, value: float) -> float:
+    """A number that is a percentage."""
+    if not 0 <= value <= 100:
+        raise EvaluationError(RUNTIME, f"{field} must be between 0 and 100.")
+    return float(value)
 
 
 def wait_seconds(seconds: int) -> Callable[[Values, int], int]:

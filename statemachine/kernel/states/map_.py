@@ -93,7 +93,9 @@ def _iteration_input(run: Activation, frame: Frame, node: MapNode, index: int, i
     def context() -> Json:
         return {**context_object(execution, frame, scope, node), "Map": iteration_context(index, item)}
 
-    return run.arguments(frame, node, node.item_selector(Values(effective, context, values.variables, run.draws)))
+    return run.arguments(
+        frame, node, node.item_selector(Values(effective, context, values.variables, run.draws, execution.now_ms))
+    )
 
 
 def child_ended(run: Activation, parent: Frame, node: MapNode, scope: Scope, child: Frame, output: Document) -> None:

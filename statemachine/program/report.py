@@ -1,0 +1,13 @@
+"""Report: how the compilers say what is wrong with a definition."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from statemachine.definition.diagnostics import JsonPath
+
+
+class Report(Protocol):
+    """Takes the code, message and AWS location of a mistake, and its exact place where that is another."""
+
+    def __call__(self, code: str, message: str, path: JsonPath, place: JsonPath | None = None) -> None: ...
