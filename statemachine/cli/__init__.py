@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from statemachine import __version__
-from statemachine.errors import KernelError, StatemachineError
+from statemachine.errors import KernelError, StatemachineError, UnboundResourceError
 
 COMMANDS = {
     "run": "Run a definition to its end.",
@@ -80,7 +80,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _status(arguments: list[str] | None) -> int:
     try:
-        status: Any = cli.main(arguments, prog_name="statemachine", standalone_mode=False)
+        color = False if os.environ.get("NO_COLOR") else None
+        status: Any = cli.main(arguments, prog_name="statemachine", standalone_mode=False, color=color)
     except click.exceptions.Abort:
         click.echo("Interrupted.", err=True)
         return 130
@@ -93,6 +94,9 @@ def _status(arguments: list[str] | None) -> int:
     except KernelError as error:
         click.echo(f"Internal error: {error}\nThe execution is kept as it was. Please report this.", err=True)
         return 3
+    except UnboundResourceError as error:
+        click.echo(_unbound(error), err=True)
+        return 2
     except StatemachineError as error:
         click.echo(f"Error: {error}", err=True)
         return 2
@@ -106,6 +110,16 @@ def _status(arguments: list[str] | None) -> int:
         click.echo("Internal error. What was stored is kept as it was. Please report this.", err=True)
         return 3
     return status if isinstance(status, int) else 0
+
+
+def _unbound(error: UnboundResourceError) -> str:
+    listed = "\n".join(f"  {each}" for each in error.resources)
+    return (
+        f"Error: no handler is bound to:\n{listed}\n"
+        "Nothing was started. Write a tasks file, and name it with --tasks. It has a line for each, such as:\n"
+        f"  {error.resources[0]}: python:module:function\n"
+        "A handler is python:module:function, exec:program arguments, or a URL to which the input is posted."
+    )
 
 
 def _silence() -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shlex
 import signal
 import sys
 import traceback
@@ -20,6 +19,7 @@ from dataclasses import dataclass, field
 
 import click
 
+from statemachine.cli.options import store_hint
 from statemachine.cli.output import duration, print_json, status_text
 from statemachine.cli.progress import Progress, describe_failure
 from statemachine.errors import Failure, KernelError, StatemachineError
@@ -143,7 +143,7 @@ def report(result: ExecutionResult, store: str | None, *, quiet: bool) -> None:
         return
     click.echo(describe_failure(Failure(result.error, result.cause)), err=True)
     if not quiet and store != MEMORY:
-        click.echo(f"See what happened: statemachine show {result.id}{_option(store)}", err=True)
+        click.echo(f"See what happened: statemachine show {result.id}{store_hint(store)}", err=True)
 
 
 def report_rest(outcome: Outcome, store: str | None) -> int:
@@ -156,10 +156,10 @@ def report_rest(outcome: Outcome, store: str | None) -> int:
         if store == MEMORY:
             click.echo(f"Interrupted. {each} was in memory only: nothing is left of it.", err=True)
         else:
-            click.echo(f"Interrupted. Go on with: statemachine resume {each}{_option(store)}", err=True)
+            click.echo(f"Interrupted. Go on with: statemachine resume {each}{store_hint(store)}", err=True)
     if len(outcome.unfinished) > _LISTED:
         more = len(outcome.unfinished) - _LISTED
-        click.echo(f"And {more} more. Go on with all: statemachine resume{_option(store)}", err=True)
+        click.echo(f"And {more} more. Go on with all: statemachine resume{store_hint(store)}", err=True)
     if outcome.unfinished:
         return INTERRUPTED
     if outcome.errors:
@@ -177,7 +177,3 @@ def message(error: Exception) -> str:
     if is_ours(error):
         return f"internal error, {type(error).__name__}: {error}. It is kept as it was. Please report this"
     return str(error)
-
-
-def _option(store: str | None) -> str:
-    return f" --store {shlex.quote(store)}" if store else ""

@@ -79,4 +79,5 @@ def fail_with_findings(findings: Sequence[Diagnostic], text: str) -> int:
     """Print findings to standard error; the exit status for a definition that cannot be used."""
     for finding in findings:
         click.echo(show_finding(finding, text), err=True)
+    click.echo("The definition cannot be run. Nothing was started.", err=True)
     return 2

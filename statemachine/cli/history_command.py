@@ -16,7 +16,7 @@ from statemachine.store import open_store
 @store_option
 @click.option("--type", "types", metavar="TEXT", multiple=True, help="Only event types that contain TEXT.")
 @click.option("--reverse", is_flag=True, help="Newest first.")
-@click.option("-n", "--limit", type=click.IntRange(1), help="At most so many events.")
+@click.option("-n", "--limit", type=click.IntRange(1), metavar="NUMBER", help="At most so many events.")
 @json_option
 def command(
     execution: str, store: str | None, types: tuple[str, ...], reverse: bool, limit: int | None, as_json: bool

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
+
 import click
 
-from statemachine.cli.options import json_option, store_option
+from statemachine.cli.options import json_option, store_hint, store_option
 from statemachine.cli.output import clip, date_time, duration, print_json, status_text, table
 from statemachine.cli.records import record_json
 from statemachine.kernel.commands import ExecutionStatus
 from statemachine.store import open_store
 from statemachine.store.base import ExecutionRecord, Filter
+
+_LIMIT = 20
 
 
 @click.command("list")
@@ -22,7 +26,9 @@ from statemachine.store.base import ExecutionRecord, Filter
     help="Only executions in this status; may be given several times.",
 )
 @click.option("--machine", metavar="NAME", help="Only executions of this machine.")
-@click.option("-n", "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many.")
+@click.option(
+    "-n", "--limit", type=click.IntRange(1, 1000), default=_LIMIT, show_default=True, help="How many.", metavar="NUMBER"
+)
 @click.option("--cursor", metavar="TEXT", help="Go on where a listing ended (printed by --json as nextCursor).")
 @json_option
 def command(
@@ -42,7 +48,10 @@ def command(
     else:
         click.echo(table(("ID", "MACHINE", "STATUS", "STARTED", "TOOK", "WHERE"), map(_row, page.records)))
         if page.cursor:
-            click.echo(f"More: statemachine list --cursor {page.cursor}", err=True)
+            again = "".join(f" --status {each}" for each in statuses)
+            again += f" --machine {shlex.quote(machine)}" if machine else ""
+            again += f" --limit {limit}" if limit != _LIMIT else ""
+            click.echo(f"More: statemachine list{again} --cursor {page.cursor}{store_hint(store)}", err=True)
     return 0
 
 

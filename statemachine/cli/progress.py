@@ -56,7 +56,9 @@ class Progress:
         if self._quiet:
             return
         if self._live is not None:
-            self._live.console.print(text, style=colour, markup=False, highlight=False, soft_wrap=True)
+            from rich.text import Text
+
+            self._live.console.print(Text(text, style=colour or ""), soft_wrap=True)
         else:
             click.secho(text, fg=colour, err=True)
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from statemachine.cli.binding import registry_from
-from statemachine.cli.driving import drive, outcome_json, report, report_rest
 from statemachine.cli.options import concurrency_option, json_option, quiet_option, store_option, tasks_option
 from statemachine.cli.output import print_json
 from statemachine.cli.progress import SEEDED, Progress
 from statemachine.errors import ExecutionOwnedError, StatemachineError
 from statemachine.kernel.commands import ExecutionStatus
-from statemachine.runtime.engine import Engine
 from statemachine.store import open_store
 from statemachine.store.base import ExecutionRecord, Filter, Store
+
+if TYPE_CHECKING:
+    from statemachine.runtime.engine import Engine
 
 
 @click.command("resume")
@@ -39,6 +40,10 @@ def command(
     A task whose result was stored is not called again; one that was in flight is, with the same operation id. Tasks are
     bound as they were by `run`, unless --tasks says otherwise.
     """
+    from statemachine.cli.binding import registry_from
+    from statemachine.cli.driving import drive, outcome_json, report, report_rest
+    from statemachine.runtime.engine import Engine
+
     opened = open_store(store, create=False)
     try:
         records = _chosen(opened, execution)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from statemachine.cli.binding import bindings_source, registry_from
-from statemachine.cli.driving import drive, outcome_json, report, report_rest
 from statemachine.cli.findings import fail_with_findings, read_definition
 from statemachine.cli.options import (
     concurrency_option,
@@ -21,9 +20,10 @@ from statemachine.cli.output import print_json
 from statemachine.cli.progress import Progress
 from statemachine.errors import DefinitionError, ExecutionAlreadyExistsError
 from statemachine.limits import AWS_LIMITS, UNLIMITED
-from statemachine.program.load import load_text
-from statemachine.runtime.engine import Engine, machine_name_of
 from statemachine.store.base import Durability
+
+if TYPE_CHECKING:
+    from statemachine.runtime.engine import Engine
 
 
 @click.command("run")
@@ -72,6 +72,11 @@ def command(
       statemachine run order.asl.yaml --input '{"orderId": 7}' --tasks tasks.yaml
       statemachine run order.asl.json --input @order.json --json
     """
+    from statemachine.cli.binding import bindings_source, registry_from
+    from statemachine.cli.driving import drive, outcome_json, report, report_rest
+    from statemachine.program.load import load_text
+    from statemachine.runtime.engine import Engine, machine_name_of
+
     if definition == Path("-") and input_value == "-":
         raise click.UsageError("definition and input cannot both come from standard input")
     document = read_input(input_value)
@@ -104,7 +109,7 @@ def command(
         with progress:
             outcome = drive(engine, begin, progress)
     except ExecutionAlreadyExistsError as error:
-        raise click.UsageError(f"{error}; it had another definition or input") from None
+        raise click.UsageError(f"{error} (it has another definition or input)") from None
     if as_json:
         print_json(outcome_json(outcome)[0])
     else:

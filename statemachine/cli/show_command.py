@@ -6,7 +6,7 @@ from collections import deque
 
 import click
 
-from statemachine.cli.options import json_option, store_option
+from statemachine.cli.options import json_option, store_hint, store_option
 from statemachine.cli.output import clip, clock_time, date_time, duration, print_json, status_text, table
 from statemachine.cli.progress import describe_failure
 from statemachine.cli.records import record_json
@@ -31,7 +31,9 @@ def command(execution: str, store: str | None, as_json: bool) -> int:
             print_json(record_json(record, payloads=True))
         else:
             click.echo(_describe(record))
-            _show_steps(opened, record)
+            _show_steps(opened, record, store)
+            if record.status is ExecutionStatus.RUNNING:
+                click.echo(f"If it was interrupted: statemachine resume {record.id}{store_hint(store)}", err=True)
     finally:
         opened.close()
     return 0
@@ -47,7 +49,8 @@ def _describe(record: ExecutionRecord) -> str:
         ("Took" if record.stopped_ms is not None else "Last seen after", duration(ended - record.started_ms)),
     ]
     if record.states:
-        lines.append(("Failed in" if record.failure else "Now in", ", ".join(record.states)))
+        where = "Now in" if record.status is ExecutionStatus.RUNNING else "Ended in"
+        lines.append((where, ", ".join(record.states)))
     if record.next_deadline_ms is not None and record.status is ExecutionStatus.RUNNING:
         lines.append(("Next timer", date_time(record.next_deadline_ms)))
     if record.failure is not None:
@@ -59,7 +62,7 @@ def _describe(record: ExecutionRecord) -> str:
     return "\n".join(f"{label:<{width}}  {text}" for label, text in lines)
 
 
-def _show_steps(store: Store, record: ExecutionRecord) -> None:
+def _show_steps(store: Store, record: ExecutionRecord, location: str | None) -> None:
     visits = Visits()
     last: deque[Visit] = deque(maxlen=_STEPS)
     total = 0
@@ -72,7 +75,9 @@ def _show_steps(store: Store, record: ExecutionRecord) -> None:
         return
     click.echo()
     if total > len(last):
-        click.echo(f"The last {len(last)} of {total:,} steps (all: statemachine history {record.id}):")
+        click.echo(
+            f"The last {len(last)} of {total:,} steps (all: statemachine history {record.id}{store_hint(location)}):"
+        )
     click.echo(
         table(("ENTERED", "STATE", "TYPE", "TOOK", "ATTEMPTS", "OUTCOME"), [_row(each, record) for each in last])
     )

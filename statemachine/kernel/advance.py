@@ -256,6 +256,7 @@ def new_execution(
     region: str = "us-east-1",
     limits: Limits = AWS_LIMITS,
     express: bool = False,
+    synchronous: bool = False,
 ) -> Execution:
     """An execution that has not started: send ExecutionStarted.
 
@@ -276,6 +277,7 @@ def new_execution(
         machine_arn=f"{prefix}:stateMachine:{machine_name}",
         role_arn=role_arn or f"arn:aws:iam::{account}:role/{machine_name}",
         express=express,
+        synchronous=synchronous,
     )
 
 

@@ -23,11 +23,12 @@ def context_object(execution: Execution, frame: Frame, scope: Scope, node: Node)
             "StartTime": to_iso(execution.started_ms),
             "Name": execution.id,
             "RoleArn": execution.role_arn,
-            "RedriveCount": execution.redrive_count,
         },
         "StateMachine": {"Id": execution.machine_arn, "Name": execution.machine_name},
         "State": state,
     }
+    if not execution.synchronous:
+        context["Execution"]["RedriveCount"] = execution.redrive_count
     if isinstance(node, TaskNode) and node.resource.pattern is IntegrationPattern.WAIT_FOR_TASK_TOKEN:
         context["Task"] = {"Token": task_token(execution, frame.operation)}
     iteration = _iteration(execution, scope)

@@ -141,6 +141,8 @@ class Execution:
     machine_arn: str
     role_arn: str
     express: bool = False
+    synchronous: bool = False
+    """Started by StartSyncExecution: its context object has no RedriveCount (recorded)."""
     now_ms: int = 0
     started_ms: int = 0
     draws: int = 0

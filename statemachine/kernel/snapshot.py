@@ -60,7 +60,7 @@ def encode_execution(execution: Execution) -> bytes:
         "definition": execution.definition_sha256,
         "machine": execution.machine_name,
         "arns": [execution.arn, execution.machine_arn, execution.role_arn],
-        "express": execution.express,
+        "kind": [execution.express, execution.synchronous],
         "input": documents.add(execution.input),
         "seed": execution.seed.hex(),
         "limits": execution.limits.to_json(),
@@ -86,6 +86,7 @@ def decode_execution(data: bytes) -> Execution:
     documents = [Document(decode_json(text), text.encode()) for text in body["documents"]]
     arn, machine_arn, role_arn = body["arns"]
     now_ms, started_ms = body["clock"]
+    express, synchronous = body["kind"]
     draws, next_id, history_length, redrive_count = body["counters"]
     execution = Execution(
         id=body["id"],
@@ -97,7 +98,8 @@ def decode_execution(data: bytes) -> Execution:
         arn=arn,
         machine_arn=machine_arn,
         role_arn=role_arn,
-        express=body["express"],
+        express=express,
+        synchronous=synchronous,
         now_ms=now_ms,
         started_ms=started_ms,
         draws=draws,

@@ -3,13 +3,13 @@
 Rules
 - All mistakes are collected; a program comes out only if there is none.
 - What differs between the query languages is behind `LANGUAGES`: a language compiles a state's fields to a `DataFlow`
-  and its conditions, numbers and failures to closures. Only JSONPath is there yet.
+  and its conditions, numbers and failures to closures.
 - A State's address is its path in the definition (`/States/Par/Branches[0]/States/A`), as in diagnostics.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -38,6 +38,7 @@ from statemachine.program.nodes import (
     TaskNode,
     WaitNode,
 )
+from statemachine.program.report import Report
 from statemachine.program.resources import parse_resource
 
 
@@ -57,6 +58,18 @@ class Language(Protocol):
     def max_concurrency(self, state: model.Map) -> Number | None: ...
     def tolerated_count(self, state: model.Map) -> Number | None: ...
     def tolerated_percentage(self, state: model.Map) -> Callable[[Values], float] | None: ...
+
+
+def _jsonata(report: Report) -> Language:
+    from statemachine.program.jsonata import JsonataLanguage  # loaded only if it is used: start-up time is a feature
+
+    return JsonataLanguage(report)
+
+
+LANGUAGES: Mapping[model.QueryLanguage, Callable[[Report], Language]] = {
+    model.QueryLanguage.JSONPATH: JsonPathLanguage,
+    model.QueryLanguage.JSONATA: _jsonata,
+}
 
 
 @dataclass
@@ -100,21 +113,19 @@ class _Compiler:
 
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
-        self._languages: dict[model.QueryLanguage, Language] = {
-            model.QueryLanguage.JSONPATH: JsonPathLanguage(findings.add),
-        }
+        self._languages: dict[model.QueryLanguage, Language] = {}
         self.nodes: dict[Address, Node] = {}
 
     def block(self, states: dict[str, model.State]) -> None:
         addresses = {name: pointer(state.path) for name, state in states.items()}
         for name, state in states.items():
-            language = self._languages.get(state.query_language)
-            if language is None:
-                self._findings.refuse(
-                    "SM_UNSUPPORTED_QUERY_LANGUAGE", f"States in {state.query_language} cannot be run yet", state.path
-                )
-            else:
-                self.nodes[addresses[name]] = self._node(state, language, addresses)
+            self.nodes[addresses[name]] = self._node(state, self._language(state.query_language), addresses)
+
+    def _language(self, name: model.QueryLanguage) -> Language:
+        language = self._languages.get(name)
+        if language is None:
+            language = self._languages[name] = LANGUAGES[name](self._findings.add)
+        return language
 
     def _node(self, state: model.State, language: Language, addresses: dict[str, Address]) -> Node:
         kind = type(state).__name__

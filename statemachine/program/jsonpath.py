@@ -25,7 +25,6 @@ from statemachine.program.nodes import Address, Condition, Number, RuleNode
 from statemachine.program.report import Report
 from statemachine.timestamps import parse_timestamp_ms
 
-
 SCHEMA_VALIDATION_FAILED = "SCHEMA_VALIDATION_FAILED"
 _NO_EXPRESSION = "The value for the field '{}' must be a valid JSONPath or a valid intrinsic function call"
 _NOTHING: Evaluate = lambda _: None  # noqa: E731 - stands for an expression that was reported as wrong
@@ -103,11 +102,13 @@ class JsonPathLanguage:
         """ItemsPath, from the effective input."""
         text = state.items_path or "$"
         path = self._required_path(text, (*state.path, "ItemsPath"))
+        shown = text[1:] if text.startswith("$$") else text  # AWS names a context path so (recorded)
+        shown = text[1:] if text.startswith("$$") else text  # AWS names a path of the context object so (recorded)
 
         def items(values: Values, effective_input: Json) -> list[Json]:
             found = follow(path, values.with_input(effective_input))
             if not isinstance(found, list):
-                raise EvaluationError(RUNTIME, f'Reference path "{text}" must point to array.')
+                raise EvaluationError(RUNTIME, f'Reference path "{shown}" must point to array.')
             return found
 
         return items

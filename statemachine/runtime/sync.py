@@ -57,6 +57,8 @@ class SyncEngine:
         finally:
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
+            if asyncio.all_tasks(loop):
+                loop.set_exception_handler(lambda *_: None)  # handlers that go on: the engine has logged it
             loop.close()
 
     def _call(self, coroutine: Coroutine[Any, Any, T], timeout_seconds: float | None = None) -> T:

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from behaviours import FunctionError, Functions, StateMocks  # noqa: E402
 
-from statemachine.definition.source import load_source  # noqa: E402
+from statemachine.definition.source import SourceFormat, load_source  # noqa: E402
 from statemachine.errors import DefinitionError, InvalidJsonError, TaskError, UnboundResourceError  # noqa: E402
 from statemachine.integrations.base import TaskContext  # noqa: E402
 from statemachine.integrations.registry import TaskRegistry  # noqa: E402
@@ -32,11 +32,14 @@ from statemachine.kernel.advance import new_execution  # noqa: E402
 from statemachine.kernel.history import to_api  # noqa: E402
 from statemachine.program import Program  # noqa: E402
 from statemachine.program.load import check  # noqa: E402
+from statemachine.testing.teststate import TestStateError, test_state  # noqa: E402
 from statemachine.testing.virtual import DEFAULT_START_MS, Perform, VirtualHost, VirtualTask  # noqa: E402
 
 
 def answer(message: dict[str, Any]) -> dict[str, Any]:
     """What this engine makes of one case."""
+    if message["kind"] == "test_state":
+        return _test_state(message)
     program, diagnostics = _compile(message["definition"], express=message.get("type") == "EXPRESS")
     if message["kind"] in ("validate", "create_error"):
         return _refusal(message["kind"], diagnostics)
@@ -52,7 +55,7 @@ def answer(message: dict[str, Any]) -> dict[str, Any]:
 def _compile(text: str, *, express: bool) -> tuple[Program | None, list[dict[str, Any]]]:
     program = None
     try:
-        program, found = check(load_source(text), schema=False, express=express)
+        program, found = check(load_source(text, format=SourceFormat.JSON), schema=False, express=express)
     except DefinitionError as error:
         found = list(error.diagnostics)
     shown = [
@@ -97,6 +100,7 @@ def _execute(message: dict[str, Any], program: Program) -> dict[str, Any]:
         account=message["account"],
         region=message["region"],
         express=message.get("type") == "EXPRESS",
+        synchronous=message["kind"] == "sync_execution",
     )
     clock = message.get("clock")
     start_ms = round(datetime.fromisoformat(clock).timestamp() * 1000) if clock else DEFAULT_START_MS
@@ -111,6 +115,33 @@ def _execute(message: dict[str, Any], program: Program) -> dict[str, Any]:
         "events": [to_api(event) for event in done.history],
         "describe": _describe(closed, start_ms),
     }
+
+
+def _test_state(message: dict[str, Any]) -> dict[str, Any]:
+    request = message.get("request") or {}
+    clock = message.get("clock")
+    try:
+        result = test_state(
+            message["definition"],
+            input=message["input"],
+            inspection_level=request.get("inspectionLevel", "INFO"),
+            role_arn=request.get("roleArn"),
+            state_name=request.get("stateName"),
+            mock=message.get("mock"),
+            context=request.get("context"),
+            state_configuration=request.get("stateConfiguration"),
+            variables=request.get("variables"),
+            reveal_secrets=request.get("revealSecrets", False),
+            perform=_performer(message),
+            account=message["account"],
+            region=message["region"],
+            now_ms=round(datetime.fromisoformat(clock).timestamp() * 1000) if clock else DEFAULT_START_MS,
+        )
+    except TestStateError as error:
+        return {"api_error": {"code": error.code, "message": error.message}}
+    except DefinitionError as error:
+        return {"unsupported": "; ".join(each.message for each in error.diagnostics)}
+    return {"response": result.to_api()}
 
 
 def _describe(execution: Any, start_ms: int) -> dict[str, Any]:

@@ -131,7 +131,9 @@ def test_variables_of_all_branches_count_while_they_run() -> None:
 
 
 def test_a_task_may_catch_it() -> None:
-    machine = block(T=task(Assign={"v.$": "$"}, Catch=[catch("Z", Assign={"short": 1})]), Z=pass_(Parameters={"s.$": "$short"}))
+    machine = block(
+        T=task(Assign={"v.$": "$"}, Catch=[catch("Z", Assign={"short": 1})]), Z=pass_(Parameters={"s.$": "$short"})
+    )
     done = run(machine, {}, {"T": ["x" * 499]}, limits=SMALL)
     assert done.output == {"s": 1}
 

@@ -145,7 +145,7 @@ def test_a_timer_that_fires_late() -> None:
 
 def test_timers_that_are_due_together_fire_in_order_of_time_and_id() -> None:
     branches = [block(**{f"W{seconds}": wait(seconds), f"P{seconds}": pass_()}) for seconds in (7, 3, 5)]
-    twice = block(**{"V3": wait(3), "Q3": pass_()})
+    twice = block(V3=wait(3), Q3=pass_())
     driven = started(block(Par=parallel(*branches, twice)))
     step = driven.fire(60)
     exited = [event.details["name"] for event in step.history if event.details and event.type == "WaitStateExited"]
@@ -203,14 +203,21 @@ def test_the_machines_timeout_that_is_not_reached() -> None:
 
 @pytest.mark.parametrize(
     ("error", "cause", "details"),
-    [(None, None, {}), ("E", None, {"error": "E"}), ("E", "C", {"error": "E", "cause": "C"}), (None, "C", {"cause": "C"})],
+    [
+        (None, None, {}),
+        ("E", None, {"error": "E"}),
+        ("E", "C", {"error": "E", "cause": "C"}),
+        (None, "C", {"cause": "C"}),
+    ],
 )
 def test_stop(error: str | None, cause: str | None, details: dict[str, str]) -> None:
     """Fact history-aborted-previous-zero."""
     driven = started(block(P=parallel(block(W=wait(60)), block(T=task()))))
     operations = list(driven.execution.operations)
     step = driven.send(StopRequested(moment(3), error, cause))
-    assert [(event.type, event.previous_id, event.details) for event in step.history] == [("ExecutionAborted", 0, details)]
+    assert [(event.type, event.previous_id, event.details) for event in step.history] == [
+        ("ExecutionAborted", 0, details)
+    ]
     assert driven.execution.status == "ABORTED"
     assert driven.execution.failure == (Failure(error, cause) if details else None)
     assert [each.operation for each in step.commands if isinstance(each, CancelOperation)] == operations
@@ -253,7 +260,9 @@ def test_a_step_ends_when_fuel_is_spent() -> None:
 
 @pytest.mark.parametrize("fuel", [1, 2, 3, 7, 20, 21, 22, 1000])
 def test_any_fuel_gives_the_same_history(fuel: int) -> None:
-    machine = block(M=map_(loop(3), MaxConcurrency=2, Retry=[retry()]), W=wait(1), P=parallel(loop(2, "P"), loop(4, "Q")))
+    machine = block(
+        M=map_(loop(3), MaxConcurrency=2, Retry=[retry()]), W=wait(1), P=parallel(loop(2, "P"), loop(4, "Q"))
+    )
     machine["States"]["W"] |= {"OutputPath": "$[0]"}
     items = [{"n": 0}, {"n": 1}, {"n": 2}]
     whole = run(machine, items, limits=replace(AWS_LIMITS, fuel=10_000))

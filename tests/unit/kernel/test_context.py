@@ -40,7 +40,9 @@ def test_the_whole_object_as_a_state_sees_it() -> None:
 
 def test_the_input_stays_the_executions_input() -> None:
     """Facts context-input-is-execution-input, jsonpath-outputpath-context."""
-    machine = block(A=pass_(Result="x"), B=pass_(InputPath="$$.Execution.Input"), C=pass_(OutputPath="$$.Execution.Input"))
+    machine = block(
+        A=pass_(Result="x"), B=pass_(InputPath="$$.Execution.Input"), C=pass_(OutputPath="$$.Execution.Input")
+    )
     assert run(machine, {"k": 1}).output == {"k": 1}
 
 
@@ -100,7 +102,9 @@ def test_a_task_that_cannot_be_evaluated_is_not_waited_for() -> None:
 
 
 def test_the_item_of_an_iteration() -> None:
-    inner = block(In=parallel(block(A=pass_(Parameters={"m.$": "$$.Map"})), block(B=pass_())), Out=pass_(InputPath="$[0].m"))
+    inner = block(
+        In=parallel(block(A=pass_(Parameters={"m.$": "$$.Map"})), block(B=pass_())), Out=pass_(InputPath="$[0].m")
+    )
     done = run(block(M=map_(inner, ItemSelector={"other": True})), ["a", "b"])
     assert done.output == [{"Item": {"Index": 0, "Value": "a"}}, {"Item": {"Index": 1, "Value": "b"}}]
 
@@ -112,7 +116,9 @@ def test_the_innermost_item_counts() -> None:
 
 def test_an_item_selector_sees_its_own_item_and_not_the_enclosing_one() -> None:
     nested = block(
-        Outer=map_(block(Inner=map_(block(A=pass_()), ItemSelector={"v.$": "$$.Map.Item.Value", "s.$": "$$.State.Name"})))
+        Outer=map_(
+            block(Inner=map_(block(A=pass_()), ItemSelector={"v.$": "$$.Map.Item.Value", "s.$": "$$.State.Name"}))
+        )
     )
     assert run(nested, [[1], [2]]).output == [[{"v": 1, "s": "Inner"}], [{"v": 2, "s": "Inner"}]]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from running import START_MS, block, map_, parallel, pass_, run, task, wait
 
-from statemachine.jsonvalue import Document
+from statemachine.jsonvalue import Document, read_document
 from statemachine.kernel.history import HistoryEvent, details_key, to_api
 
 
@@ -47,9 +47,16 @@ def test_assigned_variables() -> None:
     assert shown["stateExitedEventDetails"]["assignedVariablesDetails"] == {"truncated": False}
 
 
-@pytest.mark.parametrize("event_type", ["MapStateSucceeded", "ParallelStateStarted", "WaitStateAborted", "MapRunSucceeded"])
+@pytest.mark.parametrize(
+    "event_type", ["MapStateSucceeded", "ParallelStateStarted", "WaitStateAborted", "MapRunSucceeded"]
+)
 def test_events_without_details(event_type: str) -> None:
-    assert list(to_api(HistoryEvent(5, event_type, START_MS, 4, None))) == ["timestamp", "type", "id", "previousEventId"]
+    assert list(to_api(HistoryEvent(5, event_type, START_MS, 4, None))) == [
+        "timestamp",
+        "type",
+        "id",
+        "previousEventId",
+    ]
 
 
 def test_an_empty_object_is_shown_where_the_api_has_one() -> None:
@@ -59,8 +66,6 @@ def test_an_empty_object_is_shown_where_the_api_has_one() -> None:
 
 def test_a_payload_is_shown_as_it_was_sent() -> None:
     """The text that was read is kept, blanks and all."""
-    from statemachine.jsonvalue import read_document
-
     text = '{ "k" : 1.0, "e": "\\u00e9" }'
     program_input = read_document(text)
     event = HistoryEvent(1, "ExecutionStarted", START_MS, 0, {"input": program_input, "roleArn": "r"})

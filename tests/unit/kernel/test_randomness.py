@@ -38,7 +38,9 @@ def test_uuids_are_of_version_4() -> None:
     made = [draws.uuid() for _ in range(200)]
     assert len(set(made)) == 200
     assert {UUID(each).version for each in made} == {4}
-    assert all(re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", each) for each in made)
+    assert all(
+        re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", each) for each in made
+    )
 
 
 @pytest.mark.parametrize("bound", [1, 2, 10, 1000, 2**40])

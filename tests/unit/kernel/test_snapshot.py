@@ -47,7 +47,9 @@ MACHINE = block(
     P=parallel(
         block(T=task(TimeoutSeconds=60, HeartbeatSeconds=5, Retry=[retry("A"), retry("E", IntervalSeconds=9)])),
         block(M=map_(block(I=pass_(Assign={"v": 2, "x": "inner"}), J=task(TimeoutSeconds=60)), MaxConcurrency=2)),
-        block(D=distributed(block(K=wait(7)), ToleratedFailurePercentage=50.5, ToleratedFailureCount=3, MaxConcurrency=1)),
+        block(
+            D=distributed(block(K=wait(7)), ToleratedFailurePercentage=50.5, ToleratedFailureCount=3, MaxConcurrency=1)
+        ),
         Catch=[catch("Z")],
     ),
     Z=pass_(),
@@ -80,6 +82,7 @@ def test_every_field_has_been_something_else_than_its_default() -> None:
     executions = [under_way(express=True, limits=UNLIMITED).execution, under_way().execution]
     executions += [_half(), _failing(), _returning(), _closed(), _failed()]
     executions[0].redrive_count = 2
+    executions[0].synchronous = True
     executions[0].draws = 5
     for execution in executions:
         assert copy(execution) == execution
@@ -182,7 +185,9 @@ def test_documents_that_are_shared_are_stored_once() -> None:
 
 def test_variables_of_the_enclosing_scope_are_stored_once_and_shared() -> None:
     large = "x" * 10_000
-    driven = started(block(S=pass_(Assign={"v": large}), M=map_(block(A=pass_(Assign={"own": 1}), W=wait(9)))), [1] * 40)
+    driven = started(
+        block(S=pass_(Assign={"v": large}), M=map_(block(A=pass_(Assign={"own": 1}), W=wait(9)))), [1] * 40
+    )
     encoded = encode_execution(driven.execution)
     assert encoded.count(large.encode()) == 1
     again = decode_execution(encoded)

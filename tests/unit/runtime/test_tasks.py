@@ -34,7 +34,9 @@ class Desk:
         self.registry = TaskRegistry(tasks)
         self.events: list[tuple[str, Event]] = []
         self.beats: list[int] = []
-        self.tasks = Tasks(LoopClock(), lambda execution_id, event: self.events.append((execution_id, event)), **options)
+        self.tasks = Tasks(
+            LoopClock(), lambda execution_id, event: self.events.append((execution_id, event)), **options
+        )
 
     def perform(self, operation: int, resource: str = "work", value: Json = None, **changes: Any) -> None:
         values: dict[str, Any] = {
@@ -66,7 +68,7 @@ class Desk:
 
     async def until(self, count: int) -> None:
         """Until so many events are there; threads may take their time."""
-        while len(self.events) < count:
+        while len(self.events) < count:  # noqa: ASYNC110 - threads are not told
             await asyncio.sleep(0.001)
 
 

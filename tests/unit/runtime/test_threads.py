@@ -88,13 +88,15 @@ def test_a_call_that_is_cancelled_before_its_turn_is_not_made() -> None:
 def test_the_result_of_a_cancelled_call_is_dropped() -> None:
     async def scenario() -> None:
         pool = Threads("test", 2)
-        gate, done = threading.Event(), threading.Event()
+        began, gate, done = threading.Event(), threading.Event(), threading.Event()
 
         def work() -> None:
+            began.set()
             gate.wait(10)
             done.set()
 
         call = pool.call(work)
+        await asyncio.to_thread(began.wait, 10)
         call.cancel()
         gate.set()
         await pool.call(done.wait, 10)
@@ -187,5 +189,5 @@ async def main():
 asyncio.run(main())
 print("over")
 """
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert (ended.returncode, ended.stdout.strip(), ended.stderr) == (0, "over", "")

@@ -3,7 +3,22 @@
 from __future__ import annotations
 
 import pytest
-from running import FUNCTION, START_MS, Run, block, catch, moment, new, parallel, pass_, performer, retry, run, task, wait
+from running import (
+    FUNCTION,
+    START_MS,
+    Run,
+    block,
+    catch,
+    moment,
+    new,
+    parallel,
+    pass_,
+    performer,
+    retry,
+    run,
+    task,
+    wait,
+)
 
 from statemachine.errors import TaskError
 from statemachine.jsonvalue import Document
@@ -87,8 +102,7 @@ def test_resumed_comes_before_any_other_event() -> None:
     machine = block(P=parallel(block(T=task()), block(A=pass_(), B=pass_(), C=pass_())))
     done = run(machine, {}, {"T": ["now"]}, limits=Limits(fuel=1))
     kinds = [type(decode_event(each)).__name__ for each in done.host.journal]
-    assert kinds == ["ExecutionStarted", *["Resumed"] * 4, "TaskSucceeded", "Resumed"][: len(kinds)]
-    assert kinds.index("TaskSucceeded") == 5
+    assert kinds[:6] == ["ExecutionStarted", *["Resumed"] * 4, "TaskSucceeded"]
 
 
 def test_an_event_from_outside_waits_for_a_resumed_that_is_owed() -> None:

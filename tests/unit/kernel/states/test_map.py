@@ -223,9 +223,7 @@ def test_an_item_selector_that_fails_at_once() -> None:
 
 def test_an_item_selector_that_fails_in_the_middle() -> None:
     """The iterations that run are cut and recorded, then Retry and Catch of the Map have their say."""
-    machine = block(
-        Each=map_(block(T=task()), MaxConcurrency=2, ItemSelector=TO_JSON, Catch=[catch("Z")]), Z=pass_()
-    )
+    machine = block(Each=map_(block(T=task()), MaxConcurrency=2, ItemSelector=TO_JSON, Catch=[catch("Z")]), Z=pass_())
     driven = started(machine, ["1", "2", "no json"])
     first, second = driven.tasks
     driven.succeed(first.operation, "a", at=3)

@@ -17,9 +17,7 @@ ACTIVITY = "arn:aws:states:us-east-1:123456789012:activity:look"
 QUEUE = "arn:aws:states:::sqs:sendMessage"
 
 
-@pytest.mark.parametrize(
-    ("resource", "kind"), [(FUNCTION, "LambdaFunction"), (ACTIVITY, "Activity"), (QUEUE, "Task")]
-)
+@pytest.mark.parametrize(("resource", "kind"), [(FUNCTION, "LambdaFunction"), (ACTIVITY, "Activity"), (QUEUE, "Task")])
 def test_events_by_kind_of_resource(resource: str, kind: str) -> None:
     """Facts history-lambda-arn-events, history-activity-events."""
     done = run(block(T=task(resource, Parameters={"QueueUrl": "q", "MessageBody": "m"})), {}, {"T": [{"r": 1}]})
@@ -118,7 +116,12 @@ def test_an_uncaught_timeout_has_no_cause() -> None:
     """Fact timeout-uncaught-no-cause."""
     done = run(block(T=task(TimeoutSeconds=5)), {}, {"T": [Return({}, delay_seconds=9)]})
     assert (done.status, done.error, done.cause) == ("FAILED", "States.Timeout", None)
-    assert done.types[2:] == ["LambdaFunctionScheduled", "LambdaFunctionStarted", "LambdaFunctionTimedOut", "ExecutionFailed"]
+    assert done.types[2:] == [
+        "LambdaFunctionScheduled",
+        "LambdaFunctionStarted",
+        "LambdaFunctionTimedOut",
+        "ExecutionFailed",
+    ]
     assert done.seconds("TimedOut") == [5]
 
 
@@ -193,7 +196,9 @@ def test_a_result_that_is_too_large_fails_the_task(resource: str) -> None:
     machine = block(T=task(resource, **fields, Catch=[catch("Z")]), Z=pass_())
     done = run(machine, {}, {"T": ["x" * 499]}, limits=Limits(payload_bytes=500))
     name = "lambda" if resource == INVOKE else FUNCTION
-    cause = f"The state/task '{name}' returned a result with a size exceeding the maximum number of bytes service limit."
+    cause = (
+        f"The state/task '{name}' returned a result with a size exceeding the maximum number of bytes service limit."
+    )
     assert done.output == {"Error": "States.DataLimitExceeded", "Cause": cause}
     assert [event.details["cause"] for event in done.of("Failed")] == [cause]
 
@@ -213,7 +218,9 @@ def test_a_result_nested_too_deeply_fails_the_task() -> None:
 
 def test_arguments_that_are_too_large_fail_the_state() -> None:
     """Fact data-limit-parameters: the state's name, nothing scheduled."""
-    machine = block(T=task(INVOKE, Parameters={"FunctionName": "f", "a.$": "$", "b.$": "$"}, Catch=[catch("Z")]), Z=pass_())
+    machine = block(
+        T=task(INVOKE, Parameters={"FunctionName": "f", "a.$": "$", "b.$": "$"}, Catch=[catch("Z")]), Z=pass_()
+    )
     done = run(machine, "x" * 300, {}, limits=Limits(payload_bytes=500))
     assert done.output == {
         "Error": "States.DataLimitExceeded",

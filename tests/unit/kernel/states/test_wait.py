@@ -97,7 +97,9 @@ def test_what_is_no_time_is_a_runtime_error(fields: dict[str, Any], input: Any, 
 
 def test_a_wait_assigns_variables() -> None:
     """Fact wait-assign; the output is the input all the same."""
-    done = run(block(W=wait(1, Assign={"a": "b", "k.$": "$.k"}), Z=pass_(Parameters={"r.$": "$a", "k.$": "$k"})), {"k": 3})
+    done = run(
+        block(W=wait(1, Assign={"a": "b", "k.$": "$.k"}), Z=pass_(Parameters={"r.$": "$a", "k.$": "$k"})), {"k": 3}
+    )
     assert done.output == {"k": 3, "r": "b"}
 
 

@@ -1,0 +1,174 @@
+"""The command line in this process, for most tests, and in processes of its own where a terminal or signals matter."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from statemachine.cli import main
+
+GREET = """\
+Comment: Two steps.
+StartAt: Greet
+States:
+  Greet:
+    Type: Pass
+    Result: hello
+    ResultPath: $.greeting
+    Next: Done
+  Done:
+    Type: Succeed
+"""
+CHARGE = "arn:aws:lambda:us-east-1:123456789012:function:charge"
+WORK = f"""\
+StartAt: Charge
+States:
+  Charge:
+    Type: Task
+    Resource: {CHARGE}
+    End: true
+"""
+FAIL = "StartAt: Broken\nStates:\n  Broken: {Type: Fail, Error: Glass, Cause: it fell}\n"
+WRONG = """\
+StartAt: A
+States:
+  A:
+    Type: Pass
+    ResutlPath: $.x
+    Next: Missing
+"""
+MILD = """\
+StartAt: A
+TimeoutSeconds: 60
+States:
+  A:
+    Type: Task
+    Resource: arn:aws:lambda:us-east-1:123456789012:function:charge
+    Catch:
+      - ErrorEquals: [States.ALL]
+        Next: B
+    Next: B
+  B: {Type: Succeed}
+"""
+HANDLERS = """
+import asyncio, pathlib
+
+def charge(value):
+    return {"charged": value}
+
+def decline(value):
+    raise ValueError("no money")
+
+async def hang(value):
+    pathlib.Path(__file__).with_name("called").touch()
+    await asyncio.sleep(3600)
+"""
+
+
+@dataclass(frozen=True)
+class Printed:
+    """What a command printed, and its exit status."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Command = Callable[..., Printed]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory: empty but for some definitions."""
+    for name, text in (("greet", GREET), ("work", WORK), ("fail", FAIL), ("wrong", WRONG), ("mild", MILD)):
+        (tmp_path / f"{name}.asl.yaml").write_text(text)
+    (tmp_path / "handlers.py").write_text(HANDLERS)
+    for name in ("charge", "decline", "hang"):
+        (tmp_path / f"{name}.yaml").write_text(f"{CHARGE}: python:handlers:{name}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("STATEMACHINE_STORE", raising=False)
+    monkeypatch.setenv("COLUMNS", "100")
+    # Each test has handlers of its own under the same module name.
+    monkeypatch.delitem(sys.modules, "handlers", raising=False)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    return tmp_path
+
+
+@pytest.fixture
+def command(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Calls the console script's function: `command("run", "greet.asl.yaml", stdin=...)`."""
+
+    def call(*arguments: str, stdin: str | bytes | None = None) -> Printed:
+        if stdin is not None:
+            path = Path("stdin")
+            path.write_bytes(stdin.encode() if isinstance(stdin, str) else stdin)
+            stream = path.open(encoding="utf-8")
+            monkeypatch.setattr(sys, "stdin", stream)
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main(list(arguments))
+        if stdin is not None:
+            stream.close()
+            path.unlink()
+        out, err = capfd.readouterr()
+        assert isinstance(ended.value.code, int)
+        return Printed(ended.value.code, out, err)
+
+    return call
+
+
+@pytest.fixture
+def process(folder: Path) -> Command:
+    """Runs a command in a process of its own, to its end."""
+
+    def call(*arguments: str, **environment: str) -> Printed:
+        done = subprocess.run(
+            [sys.executable, "-m", "statemachine", *arguments],
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return Printed(done.returncode, done.stdout, done.stderr)
+
+    return call
+
+
+@pytest.fixture
+def executions(command: Command) -> Command:
+    """A store with one execution of each kind: `greeted`, `failed`, `interrupted`."""
+    assert command("run", "greet.asl.yaml", "--name", "greeted", "-i", '{"a": 1}').status == 0
+    assert command("run", "fail.asl.yaml", "--name", "failed").status == 1
+    interrupt("interrupted", Path("waiting.asl.yaml"))
+    return command
+
+
+def interrupt(name: str, path: Path) -> None:
+    """An execution whose process has gone while it waited."""
+    import asyncio
+
+    from statemachine.cli.binding import bindings_source
+    from statemachine.runtime.engine import Engine
+
+    path.write_text("StartAt: Rest\nStates:\n  Rest: {Type: Wait, Seconds: 1, Next: Done}\n  Done: {Type: Succeed}\n")
+
+    async def scenario() -> None:
+        async with Engine() as engine:
+            await engine.start(path, {"b": 2}, name=name, tasks_source=bindings_source(None, Path.cwd()))
+            while not engine.describe(name).states:
+                await asyncio.sleep(0.001)
+
+    asyncio.run(scenario())
