@@ -42,6 +42,12 @@ def _items(_: Path, size: int) -> Any:
     return {"items": _digits(size)}
 
 
+def _limited(folder: Path, size: int) -> Any:
+    data = json.loads((folder / "w7_jsonata.input.json").read_text(encoding="utf-8"))
+    data["limit"] = size
+    return data
+
+
 def _digits(size: int) -> list[int]:
     return [number % 10 for number in range(size)]
 
@@ -59,6 +65,8 @@ WORKLOADS = {
         lambda output, size: bool(output == _digits(size))),
     "W5-c40": Workload("w5_map_c40", "items", (1_000, 10_000, 100_000), _items, lambda size: size,
         lambda output, size: bool(output == _digits(size))),
+    "W7": Workload("w7_jsonata", "iterations", (250, 1_000, 4_000), _limited, lambda size: size,
+        lambda output, size: output["round"] == size - 1 and len(output["totals"]) > 10),
 }  # fmt: skip
 
 

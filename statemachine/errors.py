@@ -30,6 +30,7 @@ NO_CHOICE_MATCHED: Final = "States.NoChoiceMatched"
 PARAMETER_PATH_FAILURE: Final = "States.ParameterPathFailure"
 QUERY_EVALUATION_ERROR: Final = "States.QueryEvaluationError"
 RESULT_PATH_MATCH_FAILURE: Final = "States.ResultPathMatchFailure"
+RESULT_WRITER_FAILED: Final = "States.ResultWriterFailed"
 RUNTIME: Final = "States.Runtime"
 TASK_FAILED: Final = "States.TaskFailed"
 TIMEOUT: Final = "States.Timeout"
@@ -106,6 +107,22 @@ class TaskError(StatemachineError):
         super().__init__(error if cause is None else f"{error}: {cause}")
         self.error = error
         self.cause = cause
+
+
+class TaskTokenError(StatemachineError):
+    """A task's token cannot be answered. The subclasses are those of AWS's API."""
+
+
+class InvalidTokenError(TaskTokenError):
+    """It is no token, or none that was handed out."""
+
+
+class TaskDoesNotExistError(TaskTokenError):
+    """Its execution is not known."""
+
+
+class TaskTimedOutError(TaskTokenError):
+    """Its task is over: it was answered, has timed out, or its execution has ended (fact limit-token-closed)."""
 
 
 class StoreError(StatemachineError):

@@ -186,6 +186,8 @@ def _too_deep(value: Json, limit: int) -> bool:
 
 
 _ALL_BUT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_ALL_SQUARE = bytes.maketrans(b"{}", b"[]")
+_OPENING = ord("[")
 _QUICK_PASSES = 24
 
 
@@ -195,13 +197,14 @@ def nests_too_deeply(text: bytes, limit: int = MAX_DEPTH) -> bool:
         return False
     if b"\\" in text:
         text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
-    brackets = b"".join(text.split(b'"')[::2]).translate(None, _ALL_BUT_BRACKETS)  # those outside of strings
-    for _ in range(_QUICK_PASSES):  # each takes the innermost level away
-        brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
+    brackets = b"".join(text.split(b'"')[::2]).translate(_ALL_SQUARE, _ALL_BUT_BRACKETS)  # those outside of strings
+    passes = min(limit, _QUICK_PASSES)
+    for _ in range(passes):  # each takes the innermost level of every branch away
+        brackets = brackets.replace(b"[]", b"")
         if not brackets:
             return False
-    depths = accumulate(1 if bracket in b"[{" else -1 for bracket in brackets)
-    return max(depths) + _QUICK_PASSES > limit
+    depths = accumulate(1 if bracket == _OPENING else -1 for bracket in brackets)
+    return max(depths, default=0) + passes > limit
 
 
 def json_equal(left: Json, right: Json) -> bool:

@@ -30,6 +30,10 @@ class Limits:
     """All variables of an execution (fact variables-limits)."""
     depth: int = 64
     """Parallel and Map states inside each other."""
+    reader_items: int = 100_000_000
+    """Items that an ItemReader reads; a larger MaxItems counts as this (developer guide, ItemReader; recorded)."""
+    reader_bytes: int = 268_435_456
+    """Bytes that an ItemReader reads. Ours: the items of a Map are held in memory."""
 
     def to_json(self) -> dict[str, int | None]:
         """The bounds by name, for a snapshot."""

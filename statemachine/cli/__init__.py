@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import io
 import os
 import sys
 import threading
@@ -67,6 +68,8 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """The console script. Turns every error into a message and an exit status."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error does: what was told is never an error
     status = _status(arguments)
     try:
         sys.stdout.flush()

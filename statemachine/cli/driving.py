@@ -152,6 +152,8 @@ def report_rest(outcome: Outcome, store: str | None) -> int:
         if not isinstance(error, StatemachineError):
             traceback.print_exception(error)
         click.echo(f"Error: execution {name}: {message(error)}", err=True)
+        if not is_ours(error) and store != MEMORY:
+            click.echo(f"Then go on with: statemachine resume {name}{store_hint(store)}", err=True)
     for each in outcome.unfinished[:_LISTED]:
         if store == MEMORY:
             click.echo(f"Interrupted. {each} was in memory only: nothing is left of it.", err=True)

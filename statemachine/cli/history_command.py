@@ -53,5 +53,5 @@ def _row(event: HistoryEvent) -> tuple[str, ...]:
         str(event.previous_id),
         clock_time(event.at_ms),
         event.type,
-        clip("  ".join(parts), 80),
+        clip(" · ".join(parts), 80),
     )

@@ -22,11 +22,15 @@ STATUS_COLOURS = {
 
 
 def print_json(value: Json) -> None:
-    """JSON on standard output: indented for people, one line for a pipe."""
-    if sys.stdout.isatty():
-        click.echo(json.dumps(value, indent=2, ensure_ascii=False))
-    else:
-        click.echo(json.dumps(value, ensure_ascii=False))
+    """JSON on standard output: indented for people, one line for a pipe; escaped where the output's encoding, or a lone
+    surrogate, asks for it."""
+    indent = 2 if sys.stdout.isatty() else None
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(value, indent=indent)
+    click.echo(text)
 
 
 def status_text(status: ExecutionStatus) -> str:

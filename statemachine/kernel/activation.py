@@ -22,8 +22,10 @@ from statemachine.kernel.commands import (
     CloseExecution,
     Command,
     ExecutionStatus,
+    ReadItems,
     ScheduleTask,
     StartTimer,
+    WriteResults,
 )
 from statemachine.kernel.context import context_object
 from statemachine.kernel.execution import Execution, Frame, Operation, Phase, Purpose, Scope
@@ -312,6 +314,12 @@ class Activation:
         frame.operation = command.operation
         frame.phase = Phase.WAITING
         self.execution.operations[command.operation] = Operation(command.operation, frame.id, Purpose.TASK, command)
+        self.commands.append(command)
+
+    def transfer(self, frame: Frame, command: ReadItems | WriteResults, purpose: Purpose) -> None:
+        """Ask for items to be read or results to be written."""
+        frame.operation = command.operation
+        self.execution.operations[command.operation] = Operation(command.operation, frame.id, purpose, command)
         self.commands.append(command)
 
     def start_timer(self, frame_id: int, fire_at_ms: int, purpose: Purpose) -> int:

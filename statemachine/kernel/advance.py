@@ -19,19 +19,26 @@ from statemachine.jsonvalue import Document, Json, TooDeepError
 from statemachine.kernel.activation import Activation, DataLimitError, HistoryFullError
 from statemachine.kernel.commands import Command, ExecutionStatus, Yield
 from statemachine.kernel.events import (
+    ActivityStarted,
     Event,
     ExecutionStarted,
+    ItemsRead,
+    ItemsReadFailed,
+    ResultsWriteFailed,
+    ResultsWritten,
     Resumed,
     StopRequested,
+    TaskEvent,
     TaskFailed,
     TaskHeartbeatLost,
+    TaskSubmitted,
     TaskSucceeded,
     TimerFired,
 )
 from statemachine.kernel.execution import Execution, Frame, Operation, Phase, Purpose
 from statemachine.kernel.history import HistoryEvent
 from statemachine.kernel.recovery import handle_failure
-from statemachine.kernel.states import HANDLERS, task
+from statemachine.kernel.states import HANDLERS, map_run, task
 from statemachine.limits import AWS_LIMITS, Limits
 from statemachine.program.nodes import Node, Program, TaskNode, WaitNode
 
@@ -66,15 +73,12 @@ def _apply(run: Activation, event: Event) -> None:
     match event:
         case ExecutionStarted():
             _start(run)
-        case TaskSucceeded(operation=operation, output=output):
-            if found := _task(run, operation):
-                task.succeeded(run, *found, output)
-        case TaskFailed(operation=operation, failure=failure):
-            if found := _task(run, operation):
-                task.failed(run, *found, failure)
-        case TaskHeartbeatLost(operation=operation):
-            if found := _task(run, operation, cancel=True):
-                task.timed_out(run, *found, heartbeat=True)
+        case TaskSubmitted() | ActivityStarted() | TaskSucceeded() | TaskFailed() | TaskHeartbeatLost():
+            if waiting := _waiting(run, event.operation):
+                _apply_to_task(run, event, *waiting)
+        case ItemsRead() | ItemsReadFailed() | ResultsWritten() | ResultsWriteFailed():
+            if (mapped := _transferred(run, event)) is not None:
+                map_run.answered(run, mapped, event)
         case TimerFired():
             _fire_timers(run)
         case StopRequested(error=error, cause=cause):
@@ -100,8 +104,8 @@ def _start(run: Activation) -> None:
         run.start_timer(0, deadline_ms, Purpose.EXECUTION_TIMEOUT)
 
 
-def _task(run: Activation, operation: int, *, cancel: bool = False) -> tuple[Frame, TaskNode] | None:
-    """The frame and node that wait for a task; its operation and timeout are over. None for a late answer."""
+def _waiting(run: Activation, operation: int) -> tuple[Operation, Frame, TaskNode] | None:
+    """A task that is waited for, and the frame and node that do so. None for a late answer."""
     execution = run.execution
     found = execution.operations.get(operation)
     if found is None or found.purpose is not Purpose.TASK:
@@ -109,15 +113,74 @@ def _task(run: Activation, operation: int, *, cancel: bool = False) -> tuple[Fra
     frame = execution.frames[found.frame]
     node = run.nodes[frame.address]
     assert isinstance(node, TaskNode)
+    return found, frame, node
+
+
+def _done(run: Activation, operation: int, *, cancel: bool = False) -> tuple[Frame, TaskNode]:
+    """The frame and node that waited for a task; its operation and timeout are over."""
+    waiting = _waiting(run, operation)
+    assert waiting is not None
+    _, frame, node = waiting
     if cancel:
         run.cancel(operation)
     else:
-        del execution.operations[operation]
+        del run.execution.operations[operation]
     frame.operation = 0
     if frame.timeout:
         run.cancel(frame.timeout)
         frame.timeout = 0
     return frame, node
+
+
+def _apply_to_task(run: Activation, event: TaskEvent, waited: Operation, frame: Frame, node: TaskNode) -> None:
+    """Apply the answer of a task that is waited for."""
+    operation = waited.id
+    match event:
+        case TaskSubmitted(output=output):
+            failure = task.submitted(run, waited, frame, node, output)
+            if failure is not None:
+                task.failed(run, *_done(run, operation), failure)
+            else:
+                _answer(run, operation)
+        case ActivityStarted(worker_name=worker_name):
+            task.started(run, waited, frame, node, worker_name)
+        case TaskSucceeded(output=output):
+            if not task.answered_early(waited, node, output):
+                task.succeeded(run, waited, *_done(run, operation), output)
+        case TaskFailed(failure=failure):
+            if not _answer(run, operation):
+                task.failed(run, *_done(run, operation), failure)
+        case TaskHeartbeatLost():
+            _timed_out(run, operation, heartbeat=True)
+        case _:
+            assert_never(event)
+
+
+def _answer(run: Activation, operation: int, *, cancel: bool = False) -> bool:
+    """End a task with the answer that its token got early; whether there was one."""
+    waited = run.execution.operations[operation]
+    if waited.answer is None:
+        return False
+    task.succeeded(run, waited, *_done(run, operation, cancel=cancel), waited.answer)
+    return True
+
+
+def _timed_out(run: Activation, operation: int, *, heartbeat: bool) -> None:
+    if _waiting(run, operation) and not _answer(run, operation, cancel=True):
+        task.timed_out(run, *_done(run, operation, cancel=True), heartbeat=heartbeat)
+
+
+def _transferred(run: Activation, event: map_run.Answer) -> Frame | None:
+    """The frame that waited for items to be read or results to be written. None for a late answer."""
+    operations = run.execution.operations
+    purpose = Purpose.READ_ITEMS if isinstance(event, ItemsRead | ItemsReadFailed) else Purpose.WRITE_RESULTS
+    found = operations.get(event.operation)
+    if found is None or found.purpose is not purpose:
+        return None
+    del operations[event.operation]
+    frame = run.execution.frames[found.frame]
+    frame.operation = 0
+    return frame
 
 
 def _fire_timers(run: Activation) -> None:
@@ -146,9 +209,8 @@ def _fire(run: Activation, frame: Frame, fired: Operation) -> None:
             run.ready(frame, Phase.RETRY)
         case Purpose.TASK_TIMEOUT:
             frame.timeout = 0
-            if found := _task(run, frame.operation, cancel=True):
-                task.timed_out(run, *found, heartbeat=False)
-        case Purpose.TASK | Purpose.EXECUTION_TIMEOUT:
+            _timed_out(run, frame.operation, heartbeat=False)
+        case Purpose.TASK | Purpose.EXECUTION_TIMEOUT | Purpose.READ_ITEMS | Purpose.WRITE_RESULTS:
             raise KernelError(f"no timer has the purpose {fired.purpose}")
 
 

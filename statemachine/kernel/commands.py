@@ -29,7 +29,11 @@ class ExecutionStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ScheduleTask:
-    """Call the handler bound to `resource` with `arguments`; answer TaskSucceeded, TaskFailed or TaskHeartbeatLost."""
+    """Call the handler bound to `resource` with `arguments`; answer TaskSucceeded, TaskFailed or TaskHeartbeatLost.
+
+    For ``.waitForTaskToken`` the call is answered by TaskSubmitted, the token by TaskSucceeded or TaskFailed; a nested
+    execution that is waited for likewise. An activity is answered by ActivityStarted first.
+    """
 
     operation: int
     resource: str
@@ -41,6 +45,13 @@ class ScheduleTask:
     deadline_ms: int | None
     """When TimeoutSeconds ends. The kernel itself times the task out; the handler may want to know."""
     heartbeat_seconds: int | None
+    role_arn: str | None = None
+    """The role of the task's Credentials."""
+    timeout_seconds: int | None = None
+    """TimeoutSeconds of an activity, which counts from ActivityStarted."""
+    submitted: bool = False
+    """TaskSubmitted or ActivityStarted was answered, before a crash: what was begun is not to be begun again, its end
+    is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +60,41 @@ class StartTimer:
 
     operation: int
     fire_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadItems:
+    """Read the items of a distributed Map as its ItemReader says; answer ItemsRead or ItemsReadFailed."""
+
+    operation: int
+    state: str
+    resource: str
+    arguments: Document
+    """What the resource is given: an object with Bucket, and Key or Prefix."""
+    config: Document
+    """ReaderConfig, but for MaxItems."""
+    max_items: int
+    """So many items at most are wanted."""
+    max_bytes: int
+    """More bytes than this are not read: too large a source is a failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResults:
+    """Write the results of a distributed Map as its ResultWriter says; answer ResultsWritten or ResultsWriteFailed.
+    Doing it twice gives the same objects."""
+
+    operation: int
+    state: str
+    resource: str
+    arguments: Document
+    """An object with Bucket and, if it is not the root, Prefix."""
+    output_type: str
+    """JSON or JSONL."""
+    map_run: str
+    """The ARN of the map run: its last part is a folder of its own below the prefix."""
+    results: Document
+    """A list of results for each of SUCCEEDED, FAILED and PENDING."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,5 +118,5 @@ class Yield:
     """Fuel is spent: answer Resumed before any other event. Always the only such command of its step."""
 
 
-Command: TypeAlias = ScheduleTask | StartTimer | CancelOperation | CloseExecution | Yield
-"""Of these, ScheduleTask and StartTimer are operations."""
+Command: TypeAlias = ScheduleTask | StartTimer | ReadItems | WriteResults | CancelOperation | CloseExecution | Yield
+"""Of these, the first four are operations."""

@@ -11,8 +11,8 @@ from statemachine.timestamps import to_iso
 
 
 def context_object(execution: Execution, frame: Frame, scope: Scope, node: Node) -> Json:
-    """What ``$$`` is for a frame. RetryCount is there for states that can be retried, Task for callbacks, Map inside
-    an iteration."""
+    """What ``$$`` is for a frame. RetryCount is there for states that can be retried, Task for callbacks
+    and ``.sync`` (recorded), Map inside an iteration."""
     state: dict[str, Json] = {"Name": node.name, "EnteredTime": to_iso(frame.entered_at_ms)}
     if isinstance(node, WorkNode):
         state["RetryCount"] = frame.retry_count
@@ -29,7 +29,7 @@ def context_object(execution: Execution, frame: Frame, scope: Scope, node: Node)
     }
     if not execution.synchronous:
         context["Execution"]["RedriveCount"] = execution.redrive_count
-    if isinstance(node, TaskNode) and node.resource.pattern is IntegrationPattern.WAIT_FOR_TASK_TOKEN:
+    if isinstance(node, TaskNode) and node.resource.pattern is not IntegrationPattern.REQUEST_RESPONSE:
         context["Task"] = {"Token": task_token(execution, frame.operation)}
     iteration = _iteration(execution, scope)
     if iteration is not None:

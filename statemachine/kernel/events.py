@@ -24,6 +24,24 @@ class ExecutionStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskSubmitted:
+    """The call was made and returned `output`; the task goes on until its token is answered, or until its job ends."""
+
+    at_ms: int
+    operation: int
+    output: Document
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityStarted:
+    """A worker took an activity's task. From now on it can time out."""
+
+    at_ms: int
+    operation: int
+    worker_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TaskSucceeded:
     """A task returned `output`."""
 
@@ -50,6 +68,42 @@ class TaskHeartbeatLost:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemsRead:
+    """The items of a Map were read: a list."""
+
+    at_ms: int
+    operation: int
+    items: Document
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsReadFailed:
+    """The items of a Map could not be read."""
+
+    at_ms: int
+    operation: int
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsWritten:
+    """The results of a Map were written: `details` has Bucket and Key of their manifest."""
+
+    at_ms: int
+    operation: int
+    details: Document
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsWriteFailed:
+    """The results of a Map could not be written."""
+
+    at_ms: int
+    operation: int
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
 class TimerFired:
     """Time has come to `at_ms`. Every timer that is due by then fires, in order of its time and id."""
 
@@ -72,6 +126,20 @@ class Resumed:
     at_ms: int
 
 
+TaskEvent: TypeAlias = TaskSubmitted | ActivityStarted | TaskSucceeded | TaskFailed | TaskHeartbeatLost
+"""What a task is answered with."""
 Event: TypeAlias = (
-    ExecutionStarted | TaskSucceeded | TaskFailed | TaskHeartbeatLost | TimerFired | StopRequested | Resumed
+    ExecutionStarted
+    | TaskSubmitted
+    | ActivityStarted
+    | TaskSucceeded
+    | TaskFailed
+    | TaskHeartbeatLost
+    | ItemsRead
+    | ItemsReadFailed
+    | ResultsWritten
+    | ResultsWriteFailed
+    | TimerFired
+    | StopRequested
+    | Resumed
 )

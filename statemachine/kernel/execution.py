@@ -18,7 +18,7 @@ from enum import Enum, IntEnum
 
 from statemachine.errors import Failure
 from statemachine.jsonvalue import Document, Json
-from statemachine.kernel.commands import ExecutionStatus, ScheduleTask, StartTimer
+from statemachine.kernel.commands import ExecutionStatus, ReadItems, ScheduleTask, StartTimer, WriteResults
 from statemachine.limits import Limits
 
 
@@ -46,6 +46,8 @@ class Purpose(Enum):
     TASK_TIMEOUT = "task-timeout"
     WAIT = "wait"
     RETRY = "retry"
+    READ_ITEMS = "read-items"
+    WRITE_RESULTS = "write-results"
     EXECUTION_TIMEOUT = "execution-timeout"
 
 
@@ -56,7 +58,9 @@ class Operation:
     id: int
     frame: int
     purpose: Purpose
-    command: ScheduleTask | StartTimer
+    command: ScheduleTask | StartTimer | ReadItems | WriteResults
+    answer: Document | None = None
+    """What the task's token was answered with while the call was still being made; it counts when that has ended."""
 
 
 @dataclass(slots=True)
@@ -101,7 +105,7 @@ class Frame:
     """Retries made so far, per Retrier."""
     retry_count: int = 0
     operation: int = 0
-    """The task or timer that is waited for; 0 for none."""
+    """The task, timer or transfer that is waited for; 0 for none."""
     timeout: int = 0
     """The timer of TimeoutSeconds; 0 for none."""
     result: Document | None = None
@@ -124,6 +128,34 @@ class Children:
     tolerated_count: int | None = None
     tolerated_percentage: float | None = None
     map_run: str | None = None
+    taken: int = 0
+    """Items that iterations were started with."""
+    batching: Batching | None = None
+    writer: Document | None = None
+    """The evaluated arguments of a ResultWriter that exports."""
+    reports: list[Report] = field(default_factory=list)
+    """One for each iteration that was started, in their order; kept only for a ResultWriter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batching:
+    """An evaluated ItemBatcher: the bounds of a batch (0: none), and what all batches have besides their Items."""
+
+    items: int
+    bytes: int
+    common: dict[str, Json]
+
+
+@dataclass(slots=True)
+class Report:
+    """What a ResultWriter tells about an iteration, besides its output."""
+
+    name: str
+    input: Document
+    started_ms: int
+    stopped_ms: int | None = None
+    """None until it has ended by itself."""
+    failure: Failure | None = None
 
 
 @dataclass(slots=True)

@@ -27,11 +27,7 @@ class ExecutionDraws:
 
     def uuid(self) -> str:
         """A version 4 UUID."""
-        raw = bytearray(self._draw())
-        raw[6] = raw[6] & 0x0F | 0x40
-        raw[8] = raw[8] & 0x3F | 0x80
-        text = raw.hex()
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+        return _uuid(self._draw())
 
     def below(self, bound: int) -> int:
         """An integer from 0 to `bound` - 1. The bias is below 2 to the -64 for bounds up to 2 to the 64."""
@@ -42,10 +38,23 @@ class ExecutionDraws:
         return (int.from_bytes(self._draw()[:8], "big") >> 11) / (1 << 53)
 
 
+def _uuid(digest: bytes) -> str:
+    raw = bytearray(digest)
+    raw[6] = raw[6] & 0x0F | 0x40
+    raw[8] = raw[8] & 0x3F | 0x80
+    text = raw.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
 def task_token(execution: Execution, operation: int) -> str:
     """The token of a task: reproducible by the engine, unguessable from outside."""
     mac = blake2b(f"token {operation}".encode(), key=execution.seed, digest_size=16).hexdigest()
     return f"{execution.id}/{operation}/{mac}"
+
+
+def derived_uuid(execution: Execution, operation: int, purpose: str) -> str:
+    """A UUID that is always the same for an operation and a purpose: it names what must not be made twice."""
+    return _uuid(blake2b(f"{purpose} {operation}".encode(), key=execution.seed, digest_size=16).digest())
 
 
 def is_token_of(execution: Execution, operation: int, token: str) -> bool:

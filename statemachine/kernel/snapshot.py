@@ -15,18 +15,24 @@ from typing import Any, assert_never
 
 from statemachine.errors import Failure, KernelError
 from statemachine.jsonvalue import Document, Json, decode_json, encode_json
-from statemachine.kernel.commands import ExecutionStatus, ScheduleTask, StartTimer
+from statemachine.kernel.commands import ExecutionStatus, ReadItems, ScheduleTask, StartTimer, WriteResults
 from statemachine.kernel.events import (
+    ActivityStarted,
     Event,
     ExecutionStarted,
+    ItemsRead,
+    ItemsReadFailed,
+    ResultsWriteFailed,
+    ResultsWritten,
     Resumed,
     StopRequested,
     TaskFailed,
     TaskHeartbeatLost,
+    TaskSubmitted,
     TaskSucceeded,
     TimerFired,
 )
-from statemachine.kernel.execution import Children, Execution, Frame, Operation, Phase, Purpose, Scope
+from statemachine.kernel.execution import Batching, Children, Execution, Frame, Operation, Phase, Purpose, Report, Scope
 from statemachine.limits import Limits
 
 VERSION = 1
@@ -191,6 +197,7 @@ def _decode_frame(data: list[Any], documents: list[Document]) -> Frame:
 
 
 def _encode_children(children: Children, documents: _Documents) -> Json:
+    batching = children.batching
     return [
         children.total,
         [[scope, frame] for scope, frame in children.running.items()],
@@ -202,11 +209,17 @@ def _encode_children(children: Children, documents: _Documents) -> Json:
         children.tolerated_count,
         children.tolerated_percentage,
         children.map_run,
+        children.taken,
+        None if batching is None else [batching.items, batching.bytes, batching.common],
+        documents.add(children.writer),
+        [_encode_report(each, documents) for each in children.reports],
     ]
 
 
 def _decode_children(data: list[Any], documents: list[Document]) -> Children:
-    total, running, next_index, outputs, items, concurrency, failed, count, percentage, map_run = data
+    total, running, next_index, outputs, items, concurrency, failed, count, percentage, map_run, *more = data
+    # A snapshot of before there were readers, batches and writers has no more.
+    taken, batching, writer, reports = more or (next_index, None, None, [])
     return Children(
         total=total,
         running={scope: frame for scope, frame in running},  # noqa: C416 - lists, not pairs
@@ -218,7 +231,21 @@ def _decode_children(data: list[Any], documents: list[Document]) -> Children:
         tolerated_count=count,
         tolerated_percentage=percentage,
         map_run=map_run,
+        taken=taken,
+        batching=None if batching is None else Batching(*batching),
+        writer=_at(documents, writer),
+        reports=[_decode_report(each, documents) for each in reports],
     )
+
+
+def _encode_report(report: Report, documents: _Documents) -> Json:
+    failure = _encode_failure(report.failure)
+    return [report.name, documents.add(report.input), report.started_ms, report.stopped_ms, failure]
+
+
+def _decode_report(data: list[Any], documents: list[Document]) -> Report:
+    name, input, started_ms, stopped_ms, failure = data
+    return Report(name, documents[input], started_ms, stopped_ms, _decode_failure(failure))
 
 
 def _encode_operation(operation: Operation, documents: _Documents) -> Json:
@@ -226,6 +253,12 @@ def _encode_operation(operation: Operation, documents: _Documents) -> Json:
     head = [operation.id, operation.frame, operation.purpose.value]
     if isinstance(command, StartTimer):
         return [*head, command.fire_at_ms]
+    if isinstance(command, ReadItems):
+        texts = [command.state, command.resource, documents.add(command.arguments), documents.add(command.config)]
+        return [*head, *texts, command.max_items, command.max_bytes]
+    if isinstance(command, WriteResults):
+        texts = [command.state, command.resource, documents.add(command.arguments), command.output_type]
+        return [*head, *texts, command.map_run, documents.add(command.results)]
     return [
         *head,
         command.resource,
@@ -234,18 +267,43 @@ def _encode_operation(operation: Operation, documents: _Documents) -> Json:
         command.attempt,
         command.deadline_ms,
         command.heartbeat_seconds,
+        command.role_arn,
+        command.timeout_seconds,
+        command.submitted,
+        documents.add(operation.answer),
     ]
 
 
 def _decode_operation(data: list[Any], documents: list[Document]) -> Operation:
     number, frame, purpose, *rest = data
-    command: StartTimer | ScheduleTask
+    if purpose == Purpose.READ_ITEMS.value:
+        state, resource, arguments, config, max_items, max_bytes = rest
+        read = ReadItems(number, state, resource, documents[arguments], documents[config], max_items, max_bytes)
+        return Operation(number, frame, Purpose.READ_ITEMS, read)
+    if purpose == Purpose.WRITE_RESULTS.value:
+        state, resource, arguments, output_type, map_run, results = rest
+        write = WriteResults(
+            number, state, resource, documents[arguments], output_type, map_run, documents[results]
+        )
+        return Operation(number, frame, Purpose.WRITE_RESULTS, write)
     if len(rest) == 1:
-        command = StartTimer(number, rest[0])
-    else:
-        resource, arguments, state, attempt, deadline_ms, heartbeat_seconds = rest
-        command = ScheduleTask(number, resource, documents[arguments], state, attempt, deadline_ms, heartbeat_seconds)
-    return Operation(number, frame, Purpose(purpose), command)
+        return Operation(number, frame, Purpose(purpose), StartTimer(number, rest[0]))
+    resource, arguments, state, attempt, deadline_ms, heartbeat_seconds, *more = rest
+    # What was added later; snapshots without it can be read.
+    role_arn, timeout_seconds, submitted, answer = more or (None, None, False, None)
+    command = ScheduleTask(
+        number,
+        resource,
+        documents[arguments],
+        state,
+        attempt,
+        deadline_ms,
+        heartbeat_seconds,
+        role_arn,
+        timeout_seconds,
+        submitted,
+    )
+    return Operation(number, frame, Purpose(purpose), command, _at(documents, answer))
 
 
 def encode_event(event: Event) -> bytes:
@@ -255,6 +313,10 @@ def encode_event(event: Event) -> bytes:
             return b'["TaskSucceeded",%d,%d,%b]' % (at_ms, operation, output.encoded)
         case TimerFired(at_ms=at_ms):
             return b'["TimerFired",%d]' % at_ms
+        case TaskSubmitted(at_ms=at_ms, operation=operation, output=output):
+            return b'["TaskSubmitted",%d,%d,%b]' % (at_ms, operation, output.encoded)
+        case ActivityStarted(at_ms=at_ms, operation=operation, worker_name=worker_name):
+            return encode_json(["ActivityStarted", at_ms, operation, worker_name])
         case Resumed(at_ms=at_ms):
             return b'["Resumed",%d]' % at_ms
         case ExecutionStarted(at_ms=at_ms):
@@ -263,6 +325,14 @@ def encode_event(event: Event) -> bytes:
             return encode_json(["TaskFailed", at_ms, operation, failure.error, failure.cause])
         case TaskHeartbeatLost(at_ms=at_ms, operation=operation):
             return encode_json(["TaskHeartbeatLost", at_ms, operation])
+        case ItemsRead(at_ms=at_ms, operation=operation, items=items):
+            return b'["ItemsRead",%d,%d,%b]' % (at_ms, operation, items.encoded)
+        case ItemsReadFailed(at_ms=at_ms, operation=operation, failure=failure):
+            return encode_json(["ItemsReadFailed", at_ms, operation, failure.error, failure.cause])
+        case ResultsWritten(at_ms=at_ms, operation=operation, details=details):
+            return b'["ResultsWritten",%d,%d,%b]' % (at_ms, operation, details.encoded)
+        case ResultsWriteFailed(at_ms=at_ms, operation=operation, failure=failure):
+            return encode_json(["ResultsWriteFailed", at_ms, operation, failure.error, failure.cause])
         case StopRequested(at_ms=at_ms, error=error, cause=cause):
             return encode_json(["StopRequested", at_ms, error, cause])
         case _:
@@ -273,8 +343,11 @@ def decode_event(data: bytes) -> Event:
     """The inverse. Raises KernelError for an event that this release does not know."""
     match decode_json(data):
         case ["TaskSucceeded", int(at_ms), int(operation), output]:
-            start = data.index(b",", data.index(b",", data.index(b",") + 1) + 1) + 1
-            return TaskSucceeded(at_ms, operation, Document(output, data[start:-1]))
+            return TaskSucceeded(at_ms, operation, Document(output, _fourth(data)))
+        case ["TaskSubmitted", int(at_ms), int(operation), output]:
+            return TaskSubmitted(at_ms, operation, Document(output, _fourth(data)))
+        case ["ActivityStarted", int(at_ms), int(operation), worker_name]:
+            return ActivityStarted(at_ms, operation, worker_name)
         case ["TimerFired", int(at_ms)]:
             return TimerFired(at_ms)
         case ["Resumed", int(at_ms)]:
@@ -285,7 +358,20 @@ def decode_event(data: bytes) -> Event:
             return TaskFailed(at_ms, operation, Failure(error, cause))
         case ["TaskHeartbeatLost", int(at_ms), int(operation)]:
             return TaskHeartbeatLost(at_ms, operation)
+        case ["ItemsRead", int(at_ms), int(operation), items]:
+            return ItemsRead(at_ms, operation, Document(items, _fourth(data)))
+        case ["ItemsReadFailed", int(at_ms), int(operation), error, cause]:
+            return ItemsReadFailed(at_ms, operation, Failure(error, cause))
+        case ["ResultsWritten", int(at_ms), int(operation), details]:
+            return ResultsWritten(at_ms, operation, Document(details, _fourth(data)))
+        case ["ResultsWriteFailed", int(at_ms), int(operation), error, cause]:
+            return ResultsWriteFailed(at_ms, operation, Failure(error, cause))
         case ["StopRequested", int(at_ms), error, cause]:
             return StopRequested(at_ms, error, cause)
         case _:
             raise KernelError(f"this event cannot be read by this release: {data[:120]!r}")
+
+
+def _fourth(data: bytes) -> bytes:
+    """The text of an array's fourth and last element; the first three hold no comma."""
+    return data[data.index(b",", data.index(b",", data.index(b",") + 1) + 1) + 1 : -1]

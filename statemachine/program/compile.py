@@ -40,6 +40,7 @@ from statemachine.program.nodes import (
 )
 from statemachine.program.report import Report
 from statemachine.program.resources import parse_resource
+from statemachine.program.transfers import Transfers
 
 
 class Language(Protocol):
@@ -58,6 +59,8 @@ class Language(Protocol):
     def max_concurrency(self, state: model.Map) -> Number | None: ...
     def tolerated_count(self, state: model.Map) -> Number | None: ...
     def tolerated_percentage(self, state: model.Map) -> Callable[[Values], float] | None: ...
+    def template(self, value: Json, field: str, path: JsonPath) -> Evaluate | None: ...
+    def bound(self, field: str, value: Json, text: str | None, path: JsonPath, minimum: int = 0) -> Number | None: ...
 
 
 def _jsonata(report: Report) -> Language:
@@ -183,10 +186,8 @@ class _Compiler:
     def _map(self, state: model.Map, language: Language, common: _Common, addresses: dict[str, Address]) -> MapNode:
         branch = state.processor.branch
         self.block(branch.states)
-        for name, value in (("ItemReader", state.item_reader), ("ItemBatcher", state.item_batcher),
-                            ("ResultWriter", state.result_writer)):  # fmt: skip
-            if value is not ABSENT and state.processor.mode is model.ProcessorMode.DISTRIBUTED:
-                self._findings.refuse("SM_UNSUPPORTED_FIELD", f"{name} cannot be run yet", (*state.path, name))
+        distributed = state.processor.mode is model.ProcessorMode.DISTRIBUTED
+        transfers = Transfers(language, self._findings.refuse) if distributed else None
         return MapNode(
             **common.fields(),
             retriers=_retriers(state.retry),
@@ -197,8 +198,11 @@ class _Compiler:
             max_concurrency=language.max_concurrency(state),
             tolerated_count=language.tolerated_count(state),
             tolerated_percentage=language.tolerated_percentage(state),
-            distributed=state.processor.mode is model.ProcessorMode.DISTRIBUTED,
+            distributed=distributed,
             label=state.label,
+            reader=transfers.reader(state) if transfers else None,
+            batcher=transfers.batcher(state) if transfers else None,
+            writer=transfers.writer(state) if transfers else None,
         )
 
 

@@ -95,7 +95,8 @@ class JsonataCatchFlow:
 
 
 def _states(values: Values, **fields: Json) -> States:
-    return {"input": values.input, "context": values.context, **fields}
+    """``$states`` without its context: that is added where an expression reads it, since few do and it is costly."""
+    return {"input": values.input, **fields}
 
 
 class JsonataLanguage:
@@ -193,6 +194,15 @@ class JsonataLanguage:
             return lambda values: numbers.percentage(field, expression(values, _states(values)))
         return None if value is None else (lambda _: float(value))
 
+    def template(self, value: Json, field: str, path: JsonPath) -> Evaluate | None:
+        """A template inside ItemReader, ItemBatcher or ResultWriter."""
+        template = self._template(value, field, path)
+        return None if template is None else (lambda values: template(values, _states(values)))
+
+    def bound(self, field: str, value: Json, text: str | None, path: JsonPath, minimum: int = 0) -> Number | None:  # noqa: ARG002 - JSONata has no Path fields
+        """A number inside ItemReader or ItemBatcher."""
+        return self._number(field, value, path, minimum)
+
     # -- the parts ---------------------------------------------------------------------------------------------
 
     def _compile(self, text: str, path: JsonPath, *, catching: bool) -> CompiledJsonata | None:
@@ -213,11 +223,14 @@ class JsonataLanguage:
         """One expression; `field` is its place as AWS names it, `expected` the JSON type that it must give."""
         compiled = self._compile(text, path, catching=catching)
         shown = text[2:-2].strip()
+        reads_context = compiled is not None and _reads_context(compiled)
         head = f"The JSONata expression '{shown}' specified for the field '{field}'"
 
         def evaluate(values: Values, states: States) -> Json:
             assert compiled is not None, "a program with mistakes is not run"
             environment = Environment(values.now_ms, values.draws.fraction, values.draws.uuid)
+            if reads_context:
+                states = {**states, "context": values.context}
             try:
                 found = compiled.evaluate(UNDEFINED, {**values.variables, "states": states}, environment)
             except JsonataError as error:
@@ -311,6 +324,12 @@ class JsonataLanguage:
         return lambda values: bool(expression(values, _states(values)))
 
 
+def _reads_context(compiled: CompiledJsonata) -> bool:
+    """Whether an expression reads ``$states.context``, or ``$states`` in a way that may."""
+    named = (each.fields[:1] for each in references(compiled).variables if each.name == "states")
+    return any(first in ((), ("context",)) for first in named)
+
+
 def _unsupported(compiled: CompiledJsonata, *, catching: bool) -> str | None:
     """Why AWS refuses an expression at creation: it refers to an input that there is none of, or to the error output
     outside of a catcher (facts jsonata-top-level-reference-rejected, jsonata-double-dollar-rejected,
@@ -336,12 +355,30 @@ def _input_items(_: Values, effective_input: Json) -> list[Json]:
 
 def _plain(value: Json) -> Json:
     """The value as JSON: non-finite numbers as texts (facts jsonata-nan-string, jsonata-infinity-inside-array)."""
-    if isinstance(value, float):
-        if math.isfinite(value):
-            return value
+    return _as_texts(value) if _is_unwritable(value) else value
+
+
+def _is_unwritable(value: Json) -> bool:
+    """Whether there is a NaN or an infinity in the value; most values have none, and are not copied."""
+    kind = type(value)
+    if kind is dict:
+        for each in value.values():
+            inner = type(each)
+            if (inner is float or inner is dict or inner is list) and _is_unwritable(each):
+                return True
+        return False
+    if kind is list:
+        for each in value:
+            inner = type(each)
+            if (inner is float or inner is dict or inner is list) and _is_unwritable(each):
+                return True
+        return False
+    return kind is float and not math.isfinite(value)
+
+
+def _as_texts(value: Json) -> Json:
+    if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    return value
+        return {key: _as_texts(each) for key, each in value.items()}
+    return [_as_texts(each) for each in value] if isinstance(value, list) else value

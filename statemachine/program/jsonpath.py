@@ -152,6 +152,14 @@ class JsonPathLanguage:
             return lambda _: percentage
         return None
 
+    def template(self, value: Json, field: str, path: JsonPath) -> Evaluate | None:  # noqa: ARG002 - JSONata names it
+        """A payload template inside ItemReader, ItemBatcher or ResultWriter."""
+        return self._template(value, path)
+
+    def bound(self, field: str, value: Json, text: str | None, path: JsonPath, minimum: int = 0) -> Number | None:
+        """A number inside ItemReader or ItemBatcher, or its Path."""
+        return self._number(field, value, text, path, minimum)
+
     # -- the parts ---------------------------------------------------------------------------------------------
 
     def _required_path(self, text: str, path: JsonPath) -> Evaluate:

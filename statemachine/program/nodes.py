@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TypeAlias
 
 from statemachine.definition.diagnostics import Diagnostic
@@ -129,9 +130,50 @@ class ParallelNode(WorkNode):
     branches: tuple[Address, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ReaderNode:
+    """An ItemReader: what is read, how, and at most how many items (0 or None: all)."""
+
+    resource: str
+    arguments: Evaluate | None
+    config: Document
+    """ReaderConfig as written, but for MaxItems."""
+    max_items: Number | None
+
+
+@dataclass(frozen=True, slots=True)
+class BatcherNode:
+    """An ItemBatcher: the bounds of a batch (0 or None: no bound), and its BatchInput."""
+
+    max_items: Number | None
+    max_bytes: Number | None
+    batch_input: Evaluate | None
+
+
+class Transformation(StrEnum):
+    """What a ResultWriter makes of the iterations that succeeded."""
+
+    NONE = "NONE"
+    """Their outputs with the metadata of their executions."""
+    COMPACT = "COMPACT"
+    """Their outputs."""
+    FLATTEN = "FLATTEN"
+    """Their outputs; of those that are arrays, the elements."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriterNode:
+    """A ResultWriter. Without a `resource` it only transforms the state's result."""
+
+    resource: str | None
+    arguments: Evaluate | None
+    transformation: Transformation
+    output_type: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapNode(WorkNode):
-    """A Map, inline or distributed."""
+    """A Map, inline or distributed. Only a distributed one has a reader, a batcher or a writer."""
 
     start_at: Address
     items: Callable[[Values, Json], list[Json]]
@@ -143,6 +185,9 @@ class MapNode(WorkNode):
     tolerated_percentage: Callable[[Values], float] | None
     distributed: bool
     label: str | None
+    reader: ReaderNode | None = None
+    batcher: BatcherNode | None = None
+    writer: WriterNode | None = None
 
 
 Node: TypeAlias = PassNode | SucceedNode | FailNode | ChoiceNode | WaitNode | TaskNode | ParallelNode | MapNode

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Self, TypeAlias
 
 from statemachine.errors import ExecutionAlreadyExistsError, ExecutionOwnedError, StatemachineError
+from statemachine.integrations.objects import ObjectStore, open_objects
 from statemachine.integrations.registry import Binding, TaskRegistry
 from statemachine.integrations.results import copy_json, find_fault
 from statemachine.jsonvalue import Document, Json
@@ -31,6 +32,7 @@ from statemachine.program.nodes import Program
 from statemachine.runtime.clock import Clock, SystemClock
 from statemachine.runtime.recovery import first_moves, recover
 from statemachine.runtime.results import ExecutionResult, result_of
+from statemachine.runtime.transfers import require_data
 from statemachine.runtime.worker import Driven, Listener, Worker
 from statemachine.store import open_store
 from statemachine.store.base import Durability, ExecutionRecord, Filter, NewExecution, Page, Store
@@ -64,7 +66,8 @@ class Engine:
     `store` is a path, ``"memory"``, an open Store, or None for the default place (``STATEMACHINE_STORE`` or
     ``.statemachine/store.db``). `tasks` binds resources to functions, handlers or targets (integrations/registry.py);
     `start` and `resume` may bind others. `concurrency` bounds the tasks that run at a time, `resource_concurrency`
-    those of a resource.
+    those of a resource. `data` is where ItemReader and ResultWriter find their buckets: a folder, ``"s3"``, an
+    ObjectStore, or None for what ``STATEMACHINE_DATA`` says.
     """
 
     def __init__(
@@ -77,10 +80,12 @@ class Engine:
         concurrency: int = DEFAULT_CONCURRENCY,
         resource_concurrency: Mapping[str, int] | None = None,
         clock: Clock | None = None,
+        data: ObjectStore | str | Path | None = None,
     ) -> None:
         _check_concurrency(concurrency, resource_concurrency or {})
         registry = _registry(tasks)
         chosen = Durability(durability)
+        self._objects = open_objects(data)
         self._owns_store = store is None or isinstance(store, str | Path)
         self._store: Store = open_store(store) if store is None or isinstance(store, str | Path) else store
         self._registry = registry
@@ -97,6 +102,7 @@ class Engine:
             per_resource=resource_concurrency,
             # Without a disk there is nothing to wait for: a thread would only cost time.
             commit_in_thread=not isinstance(self._store, MemoryStore),
+            objects=self._objects,
         )
 
     @property
@@ -170,6 +176,7 @@ class Engine:
         document = _checked_input(input, self._limits)
         registry = self._given(tasks)
         require_bound(loaded.program, registry)
+        require_data(loaded.program, self._objects)
         execution = new_execution(
             loaded.program,
             id=execution_id,
@@ -277,6 +284,7 @@ class Engine:
             program = load_text(recovery.definition).program
             if performs:
                 require_bound(program, registry)
+                require_data(program, self._objects)
             execution = recover(program, recovery)
         except BaseException:
             self._store.release(execution_id)

@@ -54,6 +54,8 @@ class _Call:
     work: asyncio.Task[None] | None = None
     wanted: bool = True
     running: bool = False
+    """It holds a place."""
+    begun: bool = False
 
 
 class Tasks:
@@ -75,7 +77,7 @@ class Tasks:
         self._waiting: dict[str | None, deque[_Call]] = {each: deque() for each in (None, *self._per_resource)}
         self._running = 0
         self._running_per_resource = dict.fromkeys(self._per_resource, 0)
-        self._works: dict[asyncio.Task[None], None] = {}
+        self._works: dict[asyncio.Task[None], _Call] = {}
         self._number = 0
         self._threads = Threads("statemachine-task", concurrency + LEFT_BEHIND)
 
@@ -122,6 +124,8 @@ class Tasks:
         call.context.cancelled.set()
         if call.work is not None:
             call.work.cancel()
+            if not call.begun:
+                del self._works[call.work]  # and so will never end by itself
         self._leave(call)
 
     async def stop(self) -> None:
@@ -133,7 +137,8 @@ class Tasks:
         if self._works:
             _, left = await asyncio.wait(list(self._works), timeout=STOP_SECONDS)
             for work in left:
-                logger.warning("%s goes on although it was cancelled; it is left behind", work.get_name())
+                operation = self._works[work].context.operation_id
+                logger.warning("task %s goes on although it was cancelled; it is left behind", operation)
         self._threads.close()
 
     def _has_room(self, queue: str | None) -> bool:
@@ -146,20 +151,21 @@ class Tasks:
             self._running_per_resource[call.queue] += 1
         if call.command.heartbeat_seconds is not None:
             call.context.heartbeat()
-        call.work = asyncio.get_running_loop().create_task(self._run(call), name=f"task {call.context.operation_id}")
-        self._works[call.work] = None
-        call.work.add_done_callback(self._forget)
-
-    def _forget(self, work: asyncio.Task[None]) -> None:
-        del self._works[work]
+        call.work = asyncio.get_running_loop().create_task(self._run(call))
+        self._works[call.work] = call
 
     async def _run(self, call: _Call) -> None:
-        event = await self._outcome(call)
-        if call.wanted:
-            call.wanted = False
-            del self._calls[call.key]
-            self._post(call.key[0], event)
-        self._leave(call)
+        call.begun = True
+        try:
+            event = await self._outcome(call)
+            if call.wanted:
+                call.wanted = False
+                del self._calls[call.key]
+                self._post(call.key[0], event)
+            self._leave(call)
+        finally:
+            assert call.work is not None
+            del self._works[call.work]
 
     def _leave(self, call: _Call) -> None:
         """Give up the call's place, and let those that wait have it."""

@@ -29,6 +29,7 @@ from itertools import islice
 from typing import assert_never
 
 from statemachine.errors import StatemachineError, StoreError
+from statemachine.integrations.objects import ObjectStore
 from statemachine.integrations.registry import TaskRegistry
 from statemachine.kernel.advance import advance
 from statemachine.kernel.commands import (
@@ -36,8 +37,10 @@ from statemachine.kernel.commands import (
     CloseExecution,
     Command,
     ExecutionStatus,
+    ReadItems,
     ScheduleTask,
     StartTimer,
+    WriteResults,
     Yield,
 )
 from statemachine.kernel.events import Event, Resumed, TaskFailed, TaskHeartbeatLost, TaskSucceeded, TimerFired
@@ -50,6 +53,7 @@ from statemachine.runtime.clock import Clock
 from statemachine.runtime.tasks import Tasks
 from statemachine.runtime.threads import Threads
 from statemachine.runtime.timers import Timers
+from statemachine.runtime.transfers import Transfers
 from statemachine.store.base import Commit, Durability, Store
 
 EVENTS_PER_TURN = 64
@@ -114,6 +118,7 @@ class Worker:
         concurrency: int,
         per_resource: Mapping[str, int] | None = None,
         commit_in_thread: bool,
+        objects: ObjectStore | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -125,6 +130,7 @@ class Worker:
         self._wake = asyncio.Event()
         self._timers = Timers(clock, self._timer_fired)
         self._tasks = Tasks(clock, self._task_ended, concurrency=concurrency, per_resource=per_resource)
+        self._transfers = Transfers(clock, self.post, objects)
         self._loop_task: asyncio.Task[None] | None = None
         self._stopping = False
         self._failure: Exception | None = None
@@ -160,6 +166,7 @@ class Worker:
             await asyncio.gather(self._loop_task, return_exceptions=True)
         self._timers.stop()
         await self._tasks.stop()
+        await self._transfers.stop()
         if self._committer is not None:
             self._committer.close()
         for driven in list(self._driven.values()):
@@ -349,6 +356,8 @@ class Worker:
                 self._tasks.perform(execution.id, command, driven.registry, token, beat)
             case StartTimer(operation=operation, fire_at_ms=fire_at_ms):
                 self._timers.start((execution.id, operation), fire_at_ms)
+            case ReadItems() | WriteResults():
+                self._transfers.perform(execution.id, command)
             case CancelOperation(operation=operation):
                 self._cancel(driven, operation)
             case CloseExecution():
@@ -364,6 +373,7 @@ class Worker:
         self._timers.cancel((driven.execution.id, operation))
         self._timers.cancel((driven.execution.id, -operation))
         self._tasks.cancel((driven.execution.id, operation))
+        self._transfers.cancel((driven.execution.id, operation))
 
     def _heartbeat_of(self, driven: Driven, operation: int) -> Callable[[], None]:
         """What a handler calls, from any thread, to say that it is alive."""

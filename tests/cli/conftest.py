@@ -2,91 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
+from cli_runs import CHARGE, FAIL, GREET, HANDLERS, MILD, WORK, WRONG, Command, Printed, interrupt
 
 from statemachine.cli import main
-
-GREET = """\
-Comment: Two steps.
-StartAt: Greet
-States:
-  Greet:
-    Type: Pass
-    Result: hello
-    ResultPath: $.greeting
-    Next: Done
-  Done:
-    Type: Succeed
-"""
-CHARGE = "arn:aws:lambda:us-east-1:123456789012:function:charge"
-WORK = f"""\
-StartAt: Charge
-States:
-  Charge:
-    Type: Task
-    Resource: {CHARGE}
-    End: true
-"""
-FAIL = "StartAt: Broken\nStates:\n  Broken: {Type: Fail, Error: Glass, Cause: it fell}\n"
-WRONG = """\
-StartAt: A
-States:
-  A:
-    Type: Pass
-    ResutlPath: $.x
-    Next: Missing
-"""
-MILD = """\
-StartAt: A
-TimeoutSeconds: 60
-States:
-  A:
-    Type: Task
-    Resource: arn:aws:lambda:us-east-1:123456789012:function:charge
-    Catch:
-      - ErrorEquals: [States.ALL]
-        Next: B
-    Next: B
-  B: {Type: Succeed}
-"""
-HANDLERS = """
-import asyncio, pathlib
-
-def charge(value):
-    return {"charged": value}
-
-def decline(value):
-    raise ValueError("no money")
-
-async def hang(value):
-    pathlib.Path(__file__).with_name("called").touch()
-    await asyncio.sleep(3600)
-"""
-
-
-@dataclass(frozen=True)
-class Printed:
-    """What a command printed, and its exit status."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Command = Callable[..., Printed]
 
 
 @pytest.fixture(autouse=True)
@@ -154,21 +78,3 @@ def executions(command: Command) -> Command:
     assert command("run", "fail.asl.yaml", "--name", "failed").status == 1
     interrupt("interrupted", Path("waiting.asl.yaml"))
     return command
-
-
-def interrupt(name: str, path: Path) -> None:
-    """An execution whose process has gone while it waited."""
-    import asyncio
-
-    from statemachine.cli.binding import bindings_source
-    from statemachine.runtime.engine import Engine
-
-    path.write_text("StartAt: Rest\nStates:\n  Rest: {Type: Wait, Seconds: 1, Next: Done}\n  Done: {Type: Succeed}\n")
-
-    async def scenario() -> None:
-        async with Engine() as engine:
-            await engine.start(path, {"b": 2}, name=name, tasks_source=bindings_source(None, Path.cwd()))
-            while not engine.describe(name).states:
-                await asyncio.sleep(0.001)
-
-    asyncio.run(scenario())

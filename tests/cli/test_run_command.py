@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
+from cli_runs import CHARGE, Command
 
 from statemachine.store import open_store
-from statemachine.store.memory import MemoryStore
-
-if TYPE_CHECKING:
-    from conftest import Command
-
-CHARGE = "arn:aws:lambda:us-east-1:123456789012:function:charge"
 
 
 def nothing_started() -> bool:
@@ -287,13 +281,12 @@ def test_a_mistake_of_ours_is_status_3_and_keeps_the_execution(
     def broken(*_: object) -> None:
         raise KernelError("a frame is missing")
 
-    monkeypatch.setattr(worker, "advance", broken)
-    printed = command("run", "greet.asl.yaml", "--name", "one")
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "advance", broken)
+        printed = command("run", "greet.asl.yaml", "--name", "one")
     assert (printed.status, printed.out) == (3, "")
     assert "Error: execution one: internal error, KernelError: a frame is missing" in printed.err
     assert "Please report this" in printed.err
-    monkeypatch.undo()
-    monkeypatch.chdir(Path.cwd())
     assert command("resume", "one", "-q").json == {"greeting": "hello"}
 
 
@@ -324,9 +317,6 @@ def test_a_disk_that_fails_is_told_and_the_execution_can_be_resumed(
         patch.setattr(SqliteStore, "commit", full)
         printed = command("run", "greet.asl.yaml", "--name", "one")
     assert (printed.status, printed.out) == (2, "")
-    assert "Error: execution one: store x: the disk is full; free some space" in printed.err
+    assert "Error: execution one: store x: the disk is full; free some space\n" in printed.err
+    assert "Then go on with: statemachine resume one\n" in printed.err
     assert command("resume", "one", "-q").json == {"greeting": "hello"}
-
-
-def test_memory_is_what_the_name_says() -> None:
-    assert isinstance(open_store("memory"), MemoryStore)

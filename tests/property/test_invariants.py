@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from machines import Case, cases
-from running import START_MS, Driven, Run, compiled, new, performer, run
+from random_machines import Case, cases
+from running import MOST_EVENTS, START_MS, Driven, Run, compiled, new, performer, run
 
 from statemachine.errors import Failure
 from statemachine.jsonvalue import Document
@@ -115,12 +115,12 @@ def test_a_crash_anywhere_comes_to_an_end_too(case: Case, data: st.DataObject) -
         [each for each in commands if not isinstance(each, Yield)]
     )
     host = VirtualHost(program, decode_execution(encode_execution(first)), performer(case.outcomes))
-    host.run()
+    host.run(MOST_EVENTS)
     assert host.execution.closed
     assert_well_formed(before + host.history)
 
 
-# -- hostile schedules ---------------------------------------------------------------------------------------------------
+# -- hostile schedules -------------------------------------------------------------------------------------------------
 
 
 _answers = st.sampled_from(["succeed", "fail", "heartbeat", "timer", "late", "unknown", "repeat", "early", "stop"])
@@ -151,9 +151,7 @@ def test_no_schedule_breaks_anything(case: Case, schedule: list[tuple[str, int, 
     assert (again, history) == (driven.execution, driven.history)
 
 
-def _events(
-    driven: Driven, schedule: list[tuple[str, int, int]], sent: list[Event]
-) -> Iterator[tuple[Event, bool]]:
+def _events(driven: Driven, schedule: list[tuple[str, int, int]], sent: list[Event]) -> Iterator[tuple[Event, bool]]:
     """The events of a schedule, each with whether it must change nothing. `Resumed` comes when it is owed."""
     at_ms = START_MS
     yield ExecutionStarted(at_ms), False
@@ -191,7 +189,7 @@ def _events(
                 pass
 
 
-# -- formats -------------------------------------------------------------------------------------------------------------
+# -- formats -----------------------------------------------------------------------------------------------------------
 
 _text = st.text(max_size=9)
 _numbers = st.integers(0, 2**53)
@@ -243,14 +241,15 @@ def test_the_machines_are_worth_it(limits: Limits) -> None:
     assert seen >= {
         "ExecutionSucceeded", "ExecutionFailed", "ExecutionTimedOut", "TaskStateAborted", "WaitStateAborted",
         "MapIterationAborted", "MapIterationFailed", "MapRunSucceeded", "MapRunFailed", "ParallelStateFailed",
-        "MapStateAborted", "ParallelStateAborted", "LambdaFunctionTimedOut", "LambdaFunctionFailed", "States.Runtime", "A",
+        "MapStateAborted", "ParallelStateAborted", "LambdaFunctionTimedOut", "LambdaFunctionFailed", "A",
+        "States.Runtime",
         "States.IntrinsicFailure", "States.ExceedToleratedFailureThreshold",
     }  # fmt: skip
     if limits is TIGHT:
         assert "States.DataLimitExceeded" in seen
 
 
-# -- what sound means ----------------------------------------------------------------------------------------------------
+# -- what sound means --------------------------------------------------------------------------------------------------
 
 
 def assert_well_formed(history: list[HistoryEvent]) -> None:
@@ -291,7 +290,7 @@ def assert_sound(execution: Execution, step: Step) -> None:
     closing = [isinstance(each, CloseExecution) for each in step.commands]
     assert closing == [False] * len(closing) or closing == [False] * (len(closing) - 1) + [True]
     if execution.closed:
-        assert not (execution.frames or execution.scopes or execution.operations or execution.ready)
+        assert [*execution.frames, *execution.scopes, *execution.operations, *execution.ready] == []
         assert execution.variables_bytes == 0
         return
     assert bool(execution.ready) == (bool(step.commands) and isinstance(step.commands[-1], Yield)) or not step.commands
@@ -309,6 +308,8 @@ def assert_sound(execution: Execution, step: Step) -> None:
             assert execution.frames[child].scope == scope
     for operation in execution.operations.values():
         assert not operation.frame or operation.frame in execution.frames
-    deadlines = [each.command.fire_at_ms for each in execution.operations.values() if isinstance(each.command, StartTimer)]
+    deadlines = [
+        each.command.fire_at_ms for each in execution.operations.values() if isinstance(each.command, StartTimer)
+    ]
     assert execution.next_deadline_ms() == min(deadlines, default=None)
     assert execution.variables_bytes == sum(sum(scope.sizes.values()) for scope in execution.scopes.values())

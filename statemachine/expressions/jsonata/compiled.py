@@ -14,7 +14,7 @@ from statemachine.expressions.jsonata.parser import parse
 from statemachine.expressions.jsonata.references import References, find_references
 from statemachine.expressions.jsonata.resolve import resolve
 from statemachine.expressions.jsonata.runtime import Frame, Native, Runtime, overflow
-from statemachine.expressions.jsonata.sequences import Function, OuterWrapper, Sequence, Value, plain, unwrap
+from statemachine.expressions.jsonata.sequences import Function, OuterWrapper, Sequence, Value, plain
 
 
 class CompiledJsonata:
@@ -38,14 +38,13 @@ class CompiledJsonata:
         Whole numbers are ints; NaN and the infinities are floats. The result may share structure with the input.
         Raises JsonataError.
         """
-        runtime = Runtime(input, dict(bindings), environment, self._functions)
+        runtime = Runtime({**bindings, "$": input}, environment, self._functions)
         frame = Frame(runtime.bindings, None, 0, runtime)
         if isinstance(input, list):
             input = OuterWrapper([input])
         try:
             result = self._code.evaluate(input, frame)
             if runtime.nested or isinstance(result, list):
-                result = unwrap(result)
                 return plain(result) if runtime.nested else _outermost(result)
         except RecursionError:
             raise overflow(environment.limits.depth + 1, environment.limits) from None

@@ -28,8 +28,8 @@ class Limits:
     steps: int = 5_000_000
     value_bytes: int = 10 * 1024 * 1024 - 376
     total_bytes: int = 64 * 1024 * 1024
-    regex_steps: int = 5_000_000
-    expression_chars: int = 1024 * 1024
+    regex_steps: int = 2_000_000
+    expression_chars: int = 256 * 1024
     nesting: int = 150
 
 

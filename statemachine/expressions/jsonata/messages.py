@@ -82,14 +82,12 @@ MESSAGES: Final[dict[str, str]] = {
     "D3120": "Syntax error in expression passed to function eval: {{value}}",
     "D3121": "Dynamic error evaluating the expression passed to function eval: {{value}}",
     "D3130": (
-        "Formatting or parsing an integer as a sequence starting with {{value}} is not supported by this "
-        "implementation"
+        "Formatting or parsing an integer as a sequence starting with {{value}} is not supported by this implementation"
     ),
     "D3131": "In a decimal digit pattern, all digits must be from the same decimal group",
     "D3132": "Unknown component specifier {{value}} in date/time picture string",
     "D3133": (
-        "The 'name' modifier can only be applied to months and days in the date/time picture string, not "
-        "{{value}}"
+        "The 'name' modifier can only be applied to months and days in the date/time picture string, not {{value}}"
     ),
     "D3134": "The timezone integer format specifier cannot have more than four digits",
     "D3135": "No matching closing bracket ']' in date/time picture string",
@@ -182,7 +180,8 @@ def error_message(error: JsonataError) -> str:
 
 def _field(error: JsonataError, name: str) -> Any:
     if name in ("position", "token", "value"):
-        return getattr(error, name)
+        value = getattr(error, name)
+        return UNDEFINED if value is None and name == "token" else value
     return error.fields.get(name, UNDEFINED)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from statemachine.expressions.jsonata.ast import (
-    Bind,
     Block,
     Expression,
     Lambda,

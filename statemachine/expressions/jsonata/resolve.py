@@ -46,6 +46,9 @@ from statemachine.expressions.jsonata.ast import (
 )
 from statemachine.expressions.jsonata.errors import JsonataError
 
+MAX_SEEKS = 100_000
+"""Steps that are visited for all `%` together: a path of n of them visits n² / 2."""
+
 _KIND_NAMES: dict[type, str] = {
     Text: "string",
     Number: "number",
@@ -87,6 +90,7 @@ def _no_ancestor(node: Expression) -> JsonataError:
 class _Resolver:
     def __init__(self) -> None:
         self._labels = 0
+        self._seeks = 0
 
     def resolve(self, node: Expression) -> Expression:
         chain: list[Infix | Call | PartialCall | Condition] = []
@@ -283,6 +287,9 @@ class _Resolver:
 
     def _seek(self, node: Expression, slot: Slot) -> None:
         """Go one step up with the slot, or, in a path or block, as many as it has."""
+        self._seeks += 1
+        if self._seeks > MAX_SEEKS:
+            raise _no_ancestor(node)
         match node:
             case Name() | Wildcard():
                 slot.level -= 1
@@ -316,8 +323,11 @@ def _as_name(step: Text) -> Name:
 
 
 def _pass_on(owner: Expression, part: Expression) -> None:
-    """What the part seeks further up, its owner seeks."""
-    owner.seeking.extend(part.seeking)
+    """What the part seeks further up, its owner seeks. The first list is shared: a long chain must not copy it each time."""
+    if not owner.seeking:
+        owner.seeking = part.seeking
+    elif owner.seeking is not part.seeking:
+        owner.seeking.extend(part.seeking)
     if isinstance(part, Parent) and part.slot is not None:
         owner.seeking.append(part.slot)
 

@@ -27,7 +27,6 @@ class Runtime:
         "depth",
         "environment",
         "functions",
-        "input",
         "limits",
         "nested",
         "regex_steps",
@@ -37,12 +36,10 @@ class Runtime:
 
     def __init__(
         self,
-        input: Value,
         bindings: dict[str, Value],
         environment: Environment,
         functions: Mapping[str, Native],
     ) -> None:
-        self.input = input
         self.bindings = bindings
         self.environment = environment
         self.functions = functions
@@ -314,6 +311,8 @@ def callback(function: Value, runtime: Runtime, depth: int) -> Callable[..., Val
     if type(function) is Lambda and function.code.signature is None:
         if len(function.code.parameters) == 1:
             return _unary_callback(function, runtime, depth)
+        if len(function.code.parameters) == 2:
+            return _binary_callback(function, runtime, depth)
 
         def call_lambda_with(*arguments: Value) -> Value:
             result = call_lambda(function, list(arguments), None, runtime, depth)
@@ -333,6 +332,21 @@ def _unary_callback(function: Lambda, runtime: Runtime, depth: int) -> Callable[
         if runtime.steps < 0:
             raise JsonataError("U1002", max=runtime.limits.steps)
         result = body(input, Frame({parameter: value}, outer, depth, runtime))
+        return result if type(result) is not TailCall else _finish(result, runtime, depth)
+
+    return call
+
+
+def _binary_callback(function: Lambda, runtime: Runtime, depth: int) -> Callable[[Value, Value], Value]:
+    code, input, outer = function.code, function.input, function.frame
+    first, second = code.parameters
+    body = code.body(depth, runtime.limits.depth)
+
+    def call(left: Value, right: Value = UNDEFINED) -> Value:
+        runtime.steps -= code.weight
+        if runtime.steps < 0:
+            raise JsonataError("U1002", max=runtime.limits.steps)
+        result = body(input, Frame({first: left, second: right}, outer, depth, runtime))
         return result if type(result) is not TailCall else _finish(result, runtime, depth)
 
     return call

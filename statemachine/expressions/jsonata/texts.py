@@ -80,6 +80,10 @@ def string(value: Value, prettify: bool = False) -> str:
         if not math.isfinite(value):
             raise JsonataError("D3001", value=value)
         return number_text(rounded(value))
+    if type(value) is int:
+        if math.isinf(_as_float(value)):
+            raise JsonataError("D3001", value=value)
+        return number_text(value)
     if type(value) is OuterWrapper:
         value = value[0]
     return json_text(value, indent=2 if prettify else 0, strict=True)

@@ -7,7 +7,7 @@ Rules (recorded; facts map-*)
 - One failing iteration fails the state: in the order of their indexes, the failing iteration is recorded as failed,
   the running ones as aborted, each with the state that was under way.
 - Distributed: the iterations are executions of their own, so the history has MapRunStarted and MapRunSucceeded or
-  MapRunFailed instead. Failures up to ToleratedFailureCount or …Percentage are tolerated; without either, the first
+  MapRunFailed instead (kernel/states/map_run.py). Failures up to ToleratedFailureCount or …Percentage are tolerated; without either, the first
   failure fails the state with its own error.
 - MaxConcurrency 0 is as much as AWS runs at a time (Limits).
 """
@@ -16,10 +16,11 @@ from __future__ import annotations
 
 from statemachine.errors import EXCEED_TOLERATED_FAILURE_THRESHOLD, EvaluationError, Failure
 from statemachine.expressions.base import Values
-from statemachine.jsonvalue import Document, Json, TooDeepError
+from statemachine.jsonvalue import Document, Json, TooDeepError, encode_json
 from statemachine.kernel.activation import Activation, StateHandler
 from statemachine.kernel.context import context_object, iteration_context
-from statemachine.kernel.execution import Children, Frame, Phase, Scope
+from statemachine.kernel.execution import Batching, Children, Frame, Phase, Report, Scope
+from statemachine.kernel.states import map_run
 from statemachine.kernel.states.parallel import joined
 from statemachine.program.nodes import MapNode
 
@@ -28,7 +29,7 @@ def enter(run: Activation, frame: Frame, node: MapNode) -> None:
     """Find the items and start as many iterations as may run."""
     values = run.values(frame, node)
     effective = node.flow.effective_input(values)
-    items = node.items(values, effective)
+    items = [] if node.reader is not None else node.items(values, effective)
     numbers = values if effective is values.input else values.with_input(effective)
     concurrency = 0 if node.max_concurrency is None else node.max_concurrency(numbers)
     run.record(frame, "MapStateStarted", {"length": len(items)})
@@ -36,23 +37,15 @@ def enter(run: Activation, frame: Frame, node: MapNode) -> None:
     limits = run.execution.limits
     most = limits.distributed_map_concurrency if node.distributed else limits.map_concurrency
     children.concurrency = min(concurrency or most, most)
-    if node.distributed:
-        children.tolerated_count = None if node.tolerated_count is None else node.tolerated_count(numbers)
-        if node.tolerated_percentage is not None:
-            children.tolerated_percentage = node.tolerated_percentage(numbers)
-        _start_map_run(run, frame, node, children)
+    wanted = map_run.start(run, frame, node, numbers, children) if node.distributed else None
     frame.children = children
     frame.phase = Phase.WAITING
+    if wanted is not None:
+        map_run.read(run, frame, wanted)
+        return
     _start_iterations(run, frame, node)
     if not children.running:
         _all_ended(run, frame, node)
-
-
-def _start_map_run(run: Activation, frame: Frame, node: MapNode, children: Children) -> None:
-    execution = run.execution
-    prefix = execution.machine_arn.replace(":stateMachine:", ":mapRun:")
-    children.map_run = f"{prefix}/{node.label or run.draws.uuid()}:{run.draws.uuid()}"
-    run.record(frame, "MapRunStarted", {"mapRunArn": children.map_run})
 
 
 def _start_iterations(run: Activation, frame: Frame, node: MapNode) -> None:
@@ -68,11 +61,20 @@ def _start_iterations(run: Activation, frame: Frame, node: MapNode) -> None:
 
 def _fill(run: Activation, frame: Frame, node: MapNode, children: Children) -> None:
     """Iterations point to the frame's last event."""
-    while children.next_index < children.total and len(children.running) < children.concurrency:
+    while children.taken < children.total and len(children.running) < children.concurrency:
         index = children.next_index
-        item = children.items[index]
+        if children.batching is not None:
+            document = _batch(run, frame, node, children, children.batching)
+            item = document.value
+        else:
+            item = children.items[index]
+            children.taken += 1
+            document = _iteration_input(run, frame, node, index, item)
         children.next_index += 1
-        document = _iteration_input(run, frame, node, index, item)
+        if index == len(children.outputs):
+            children.outputs.append(None)
+        if node.writer is not None:
+            children.reports.append(Report(run.draws.uuid(), document, run.execution.now_ms))
         scope, child = run.open_scope(
             frame, index, node.start_at, document, run.execution.scopes[frame.scope].variables
         )
@@ -85,7 +87,10 @@ def _fill(run: Activation, frame: Frame, node: MapNode, children: Children) -> N
 
 def _iteration_input(run: Activation, frame: Frame, node: MapNode, index: int, item: Json) -> Document:
     if node.item_selector is None:
-        return Document(item)
+        document = Document(item)
+        if node.reader is not None:  # it was in no payload so far
+            run.check_size(document, node.name, "provided parameters")
+        return document
     values = run.values(frame, node)
     effective = node.flow.effective_input(values)
     execution, scope = run.execution, run.execution.scopes[frame.scope]
@@ -98,16 +103,34 @@ def _iteration_input(run: Activation, frame: Frame, node: MapNode, index: int, i
     )
 
 
+def _batch(run: Activation, frame: Frame, node: MapNode, children: Children, batching: Batching) -> Document:
+    """The next batch: as many items as the bounds allow, and one at least."""
+    items: list[Json] = []
+    size = len(encode_json({**batching.common, "Items": items}))
+    payload = run.execution.limits.payload_bytes
+    most = min(batching.bytes or payload or 0, payload or batching.bytes)
+    while children.taken < children.total and (not batching.items or len(items) < batching.items):
+        document = _iteration_input(run, frame, node, children.taken, children.items[children.taken])
+        size += document.size + 1
+        if items and most and size > most:
+            break
+        items.append(document.value)
+        children.taken += 1
+    return run.arguments(frame, node, {**batching.common, "Items": items})
+
+
 def child_ended(run: Activation, parent: Frame, node: MapNode, scope: Scope, child: Frame, output: Document) -> None:
     """An iteration is done: the next one may start."""
     children = parent.children
     assert children is not None
     del children.running[scope.id]
     children.outputs[scope.index] = output
+    if node.writer is not None:
+        children.reports[scope.index].stopped_ms = run.execution.now_ms
     if not node.distributed:
         parent.last_event = child.last_event
         succeeded = run.note(parent, "MapIterationSucceeded", {"name": node.name, "index": scope.index})
-        if not children.running and children.next_index == children.total:
+        if not children.running and children.taken == children.total:
             parent.last_event = succeeded
     _go_on(run, parent, node)
 
@@ -116,7 +139,7 @@ def _go_on(run: Activation, parent: Frame, node: MapNode) -> None:
     children = parent.children
     assert children is not None
     # A failing ItemSelector is a failure of the Map, found while an iteration's frame runs: hence its own phase.
-    if children.next_index < children.total:
+    if children.taken < children.total:
         if parent.phase is Phase.WAITING:
             run.ready(parent, Phase.START_CHILDREN)
     elif not children.running:
@@ -124,14 +147,20 @@ def _go_on(run: Activation, parent: Frame, node: MapNode) -> None:
 
 
 def start_children(run: Activation, frame: Frame, node: MapNode) -> None:
-    """There may be room for further iterations."""
+    """There may be room for further iterations; or items were read."""
+    assert frame.children is not None
     frame.phase = Phase.WAITING
+    if frame.operation:
+        return  # the map run has failed, and its results are being written
     _start_iterations(run, frame, node)
+    if not frame.children.running:
+        _all_ended(run, frame, node)
 
 
 def _all_ended(run: Activation, frame: Frame, node: MapNode) -> None:
     if node.distributed:
-        run.record(frame, "MapRunSucceeded")
+        map_run.ended(run, frame, node)
+        return
     run.note(frame, "MapStateSucceeded")
     run.ready(frame, Phase.RETURNED)
 
@@ -141,7 +170,10 @@ def child_failed(run: Activation, parent: Frame, node: MapNode, scope: Scope, ch
     children = parent.children
     assert children is not None
     if node.distributed:
-        children.failed_count += 1
+        children.failed_count += 1 if children.batching is None else len(scope.item["Items"])
+        if node.writer is not None:
+            report = children.reports[scope.index]
+            report.stopped_ms, report.failure = run.execution.now_ms, failure
         declared = children.tolerated_count is not None or children.tolerated_percentage is not None
         if declared and _tolerated(children):
             run.abort(child, 0)
@@ -156,7 +188,8 @@ def child_failed(run: Activation, parent: Frame, node: MapNode, scope: Scope, ch
         parent.last_event = child.last_event
     _cut(run, parent, node, children, failed=scope)
     if node.distributed:
-        run.record(parent, "MapRunFailed", _details(failure))
+        map_run.cut_short(run, parent, node, failure)
+        return
     parent.failure = failure
     if parent.phase is Phase.START_CHILDREN:  # it is in `ready` already, to start further iterations
         parent.phase = Phase.FAILED
@@ -183,15 +216,11 @@ def _tolerated(children: Children) -> bool:
     return percentage is None or children.failed_count * 100 <= percentage * children.total
 
 
-def _details(failure: Failure) -> dict[str, Json]:
-    pairs = (("error", failure.error), ("cause", failure.cause))
-    return {key: value for key, value in pairs if value is not None}
-
-
 def returned(run: Activation, frame: Frame, node: MapNode) -> None:
     """Leave with the outputs of the iterations that succeeded."""
     assert frame.children is not None
-    frame.result = joined([output for output in frame.children.outputs if output is not None])
+    if frame.result is None:  # a ResultWriter made one
+        frame.result = joined([output for output in frame.children.outputs if output is not None])
     frame.children = None
     run.leave(frame, node, node.flow.exit(run.values(frame, node), frame.result.value), node.next)
 

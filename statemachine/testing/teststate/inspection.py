@@ -32,11 +32,16 @@ class Inspection:
 
     def __init__(self, texts: Iterable[Document]) -> None:
         self._texts = tuple(texts)
+        self._handler: str | None = None
         self.data: dict[str, Json] = {}
 
     def document(self, value: Json) -> Document:
         """The value with its text; the very text that was given, if it is a value that was given."""
-        return next((each for each in self._texts if each.value is value), None) or Document(value)
+        if isinstance(value, dict | list | str):  # other values have no identity of their own
+            for each in self._texts:
+                if each.value is value:
+                    return each
+        return Document(value)
 
     def show(self, name: str, value: Json) -> None:
         """Show a value as JSON text."""
@@ -50,6 +55,9 @@ class Inspection:
         """Show a value that is no JSON text in the API: a number, or a structure."""
         self.data[name] = value
 
-    def error_detail(self, name: str, value: int) -> None:
-        """Add to errorDetails."""
-        self.data.setdefault("errorDetails", {})[name] = value
+    def error_detail(self, handler: str, name: str, value: int) -> None:
+        """Add to errorDetails, which tells of one state's retriers and catchers: of the last one that took part."""
+        if handler != self._handler:
+            self.data["errorDetails"] = {}
+            self._handler = handler
+        self.data["errorDetails"][name] = value

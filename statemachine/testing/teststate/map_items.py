@@ -11,31 +11,30 @@ from __future__ import annotations
 import csv
 from typing import Any, Final
 
-from statemachine.definition import model
 from statemachine.errors import ITEM_READER_FAILED, EvaluationError, InvalidJsonError
 from statemachine.expressions.base import Values
-from statemachine.expressions.jsonpath import compile_path
-from statemachine.expressions.template import compile_template
 from statemachine.jsonvalue import Json, encode_json, load_json
-from statemachine.program.dataflow import JsonPathFlow, follow
-from statemachine.program.nodes import MapNode
+from statemachine.program.dataflow import JsonPathFlow
+from statemachine.program.nodes import BatcherNode, MapNode, Number
 from statemachine.testing.teststate.inspection import Inspection
 from statemachine.testing.teststate.request import MAX_DATA_BYTES, refused
 
 _NO_ARRAY: Final = "Attempting to map over non-iterable node."
 
 
-def map_iterations(
-    state: model.Map, node: MapNode, values: Values, inspection: Inspection, reader_data: str | None
-) -> int:
+def map_iterations(node: MapNode, values: Values, inspection: Inspection, reader_data: str | None) -> int:
     """Evaluate everything up to the first iteration; how many there would be. Raises EvaluationError."""
     effective = node.flow.effective_input(values)
     numbers = values if effective is values.input else values.with_input(effective)
     jsonpath = isinstance(node.flow, JsonPathFlow)
     if jsonpath:
         inspection.show("afterInputPath", effective)
-    if reader_data is not None and isinstance(state.item_reader, dict):
-        items = _read(state.item_reader, reader_data, inspection)
+    if node.reader is not None and node.reader.arguments is not None:
+        node.reader.arguments(numbers)  # nothing is read, but they have to be sound
+    if reader_data is not None and node.reader is not None:
+        items = _read(node.reader.config.value, reader_data, inspection)
+        most = 0 if node.reader.max_items is None else node.reader.max_items(numbers)
+        items = items[:most] if most > 0 else items
     else:
         items = node.items(values, effective)
     if jsonpath:
@@ -43,8 +42,8 @@ def map_iterations(
     if node.item_selector is not None:
         items = [_select(node, values, effective, index, item) for index, item in enumerate(items)]
         inspection.show_items("afterItemSelector", items)
-    if isinstance(state.item_batcher, dict):
-        items = _batches(_Batcher(state.item_batcher, numbers, jsonpath), items)
+    if node.batcher is not None:
+        items = _batches(node.batcher, numbers, items)
         inspection.show_items("afterItemBatcher", items)
     inspection.note("maxConcurrency", 0 if node.max_concurrency is None else node.max_concurrency(numbers))
     if node.tolerated_count is not None:
@@ -79,67 +78,49 @@ def _select(node: MapNode, values: Values, effective: Json, index: int, item: Js
     return node.item_selector(Values(effective, context, values.variables, values.draws, values.now_ms))
 
 
-class _Batcher:
-    """An ItemBatcher evaluated on the effective input: its bounds, and what every batch has in common."""
-
-    def __init__(self, batcher: dict[str, Json], values: Values, jsonpath: bool) -> None:
-        self._values = values
-        self._fields = batcher
-        self.items = self._bound("MaxItemsPerBatch")
-        self.bytes = self._bound("MaxInputBytesPerBatch")
-        self.common: dict[str, Json] = {}
-        if "BatchInput" in batcher:
-            given = batcher["BatchInput"]
-            self.common = {"BatchInput": compile_template(given).evaluate(values) if jsonpath else given}
-
-    def _bound(self, name: str) -> int:
-        value = self._fields.get(name)
-        path = self._fields.get(f"{name}Path")
-        if isinstance(path, str):
-            value = follow(compile_path(path).evaluate, self._values)
-        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-            return value
-        return MAX_DATA_BYTES
-
-
-def _batches(batcher: _Batcher, items: list[Json]) -> list[Json]:
-    """Batches as large as both bounds allow."""
-    empty = len(encode_json({**batcher.common, "Items": []}))
+def _batches(batcher: BatcherNode, values: Values, items: list[Json]) -> list[Json]:
+    """Batches as large as both bounds allow, each with the BatchInput; `values` are the effective input's."""
+    most_items = _bound(batcher.max_items, values)
+    most_bytes = _bound(batcher.max_bytes, values)
+    common = {} if batcher.batch_input is None else {"BatchInput": batcher.batch_input(values)}
+    empty = len(encode_json({**common, "Items": []}))
     batches: list[Json] = []
     batch: list[Json] = []
     size = empty
     for item in items:
         more = len(encode_json(item)) + 1
-        if batch and (len(batch) >= batcher.items or size + more > batcher.bytes):
-            batches.append({**batcher.common, "Items": batch})
+        if batch and (len(batch) >= most_items or size + more > most_bytes):
+            batches.append({**common, "Items": batch})
             batch, size = [], empty
         batch.append(item)
         size += more
     if batch:
-        batches.append({**batcher.common, "Items": batch})
+        batches.append({**common, "Items": batch})
     return batches
+
+
+def _bound(number: Number | None, values: Values) -> int:
+    """A bound of a batch; without one, the largest input of an iteration is."""
+    return (0 if number is None else number(values)) or MAX_DATA_BYTES
 
 
 # -- the data of an ItemReader -----------------------------------------------------------------------------------------
 
 
-def _read(reader: dict[str, Json], text: str, inspection: Inspection) -> list[Json]:
-    given = reader.get("ReaderConfig")
-    config: dict[str, Any] = given if isinstance(given, dict) else {}
+def _read(config: dict[str, Any], text: str, inspection: Inspection) -> list[Json]:
+    """The items of a file, as its ReaderConfig says."""
     try:
         match config.get("InputType", "JSON"):
             case "CSV":
-                items = _csv(config, text)
+                return _csv(config, text)
             case "JSONL":
-                items = [load_json(line) for line in text.splitlines() if line.strip()]
+                return [load_json(line) for line in text.splitlines() if line.strip()]
             case _:
-                items = _json(config, text, inspection)
+                return _json(config, text, inspection)
     except InvalidJsonError as error:
         raise EvaluationError(ITEM_READER_FAILED, f"The ItemReader data is not valid JSON: {error}") from None
     except csv.Error as error:
         raise EvaluationError(ITEM_READER_FAILED, f"The ItemReader data is not valid CSV: {error}") from None
-    most = config.get("MaxItems")
-    return items[:most] if isinstance(most, int) and most > 0 else items
 
 
 def _json(config: dict[str, Any], text: str, inspection: Inspection) -> list[Json]:

@@ -48,6 +48,8 @@ def check_request(request: Request, state: model.State) -> Document | None:
         raise refused(f"State type '{kind}' is not supported when a mock is specified")
     if request.reveal_secrets:
         raise refused("TestState does not support RevealSecrets when a mock is specified.")
+    if (request.mock.result is None) == (request.mock.error is None):
+        raise refused("A test mock should have only one of the following fields: [result, errorOutput].")
     _check_configuration(request, state)
     return None if request.mock.result is None else _check_result(request.mock, request.mock.result, state)
 

@@ -63,7 +63,7 @@ class FieldValidationMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mock:
-    """What stands for the state's work: a `result` as JSON text, or an error."""
+    """What stands for the state's work: a `result` as JSON text, or an error; checked later for being just one."""
 
     result: str | None
     error: str | None
@@ -138,18 +138,15 @@ def _read_input(text: str | None) -> Document:
 
 
 def _read_mock(mock: Mapping[str, Json]) -> Mock:
+    _check_structure("mock", mock)
     mode = mock.get("fieldValidationMode", FieldValidationMode.STRICT)
     if mode not in list(FieldValidationMode):
         raise _not_in("mock.fieldValidationMode", mode, FieldValidationMode)
     result, error_output = mock.get("result"), mock.get("errorOutput")
-    if (result is None) == (error_output is None):
-        raise refused("A test mock should have only one of the following fields: [result, errorOutput].")
-    _check_text("mock.result", result)
     _check_size("mock.result", result)
     error = cause = None
     if error_output is not None:
-        if not isinstance(error_output, Mapping):
-            raise refused("Value at 'mock.errorOutput' must be an object")
+        _check_structure("mock.errorOutput", error_output)
         error, cause = error_output.get("error"), error_output.get("cause")
         _check_text("mock.errorOutput.error", error)
         _check_text("mock.errorOutput.cause", cause)
@@ -161,6 +158,7 @@ def _read_mock(mock: Mapping[str, Json]) -> Mock:
 
 
 def _read_configuration(configuration: Mapping[str, Json]) -> StateConfiguration:
+    _check_structure("stateConfiguration", configuration)
     found = StateConfiguration(
         retrier_retry_count=configuration.get("retrierRetryCount"),
         error_caused_by_state=configuration.get("errorCausedByState"),
@@ -170,7 +168,6 @@ def _read_configuration(configuration: Mapping[str, Json]) -> StateConfiguration
     _check_count("stateConfiguration.retrierRetryCount", found.retrier_retry_count)
     _check_count("stateConfiguration.mapIterationFailureCount", found.map_iteration_failure_count)
     _check_length("stateConfiguration.errorCausedByState", found.error_caused_by_state, 1, _MAX_NAME)
-    _check_text("stateConfiguration.mapItemReaderData", found.map_item_reader_data)
     _check_size("stateConfiguration.mapItemReaderData", found.map_item_reader_data)
     return found
 
@@ -212,6 +209,11 @@ def _not_in(member: str, value: Json, names: type[StrEnum]) -> TestStateError:
     )
 
 
+def _check_structure(member: str, value: Json) -> None:
+    if not isinstance(value, Mapping):
+        raise refused(f"Value at '{member}' must be an object")
+
+
 def _check_text(member: str, value: Json) -> None:
     if value is not None and not isinstance(value, str):
         raise refused(f"Value at '{member}' must be a string")
@@ -228,7 +230,14 @@ def _check_length(member: str, value: Json, least: int, most: int) -> None:
 
 
 def _check_size(member: str, text: str | None) -> None:
-    if text is not None and len(text.encode("utf-8", "surrogatepass")) > MAX_DATA_BYTES:
+    _check_text(member, text)
+    if text is None:
+        return
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise refused(f"Value at '{member}' must be Unicode text") from None
+    if size > MAX_DATA_BYTES:
         raise _constraint(member, f"Member must have length less than or equal to {MAX_DATA_BYTES}")
 
 

@@ -20,7 +20,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 
-from statemachine.definition import model
 from statemachine.errors import (
     EXCEED_TOLERATED_FAILURE_THRESHOLD,
     NO_CHOICE_MATCHED,
@@ -32,7 +31,7 @@ from statemachine.errors import (
     UnboundResourceError,
 )
 from statemachine.expressions.base import PathNotFoundError, Values
-from statemachine.jsonvalue import Document, Json, TooDeepError
+from statemachine.jsonvalue import Document, Json, TooDeepError, encode_json
 from statemachine.kernel.activation import DataLimitError
 from statemachine.kernel.advance import new_execution
 from statemachine.kernel.commands import ScheduleTask
@@ -176,8 +175,7 @@ class _Test:
             case TaskNode():
                 return self._exit(node.flow, self._task_result(node)), node.next
             case ParallelNode():
-                values = self._values
-                node.flow.arguments(values, node.flow.effective_input(values))
+                self._arguments(node, node.flow.effective_input(self._values))
                 return self._exit(node.flow, self._mocked_result().value), node.next
             case MapNode():
                 return self._exit(node.flow, self._map_result(node)), node.next
@@ -198,6 +196,11 @@ class _Test:
         if isinstance(flow, JsonPathFlow):
             self._inspection.show("afterInputPath", effective)
         return effective
+
+    def _arguments(self, node: TaskNode | ParallelNode, effective: Json) -> Json:
+        arguments = node.flow.arguments(self._values, effective)
+        self._check_size(self._inspection.document(arguments), node.name, "provided parameters")
+        return arguments
 
     def _seeing(self, effective: Json) -> Values:
         return self._values if effective is self._values.input else self._values.with_input(effective)
@@ -255,8 +258,7 @@ class _Test:
         heartbeat = None if node.heartbeat_seconds is None else node.heartbeat_seconds(numbers)
         if node.credentials is not None:
             node.credentials(numbers)
-        arguments = node.flow.arguments(self._values, effective)
-        self._check_size(self._inspection.document(arguments), node.name, "provided parameters")
+        arguments = self._arguments(node, effective)
         jsonpath = isinstance(node.flow, JsonPathFlow)
         self._inspection.show("afterParameters" if jsonpath else "afterArguments", arguments)
         if self._request.mock is not None:
@@ -273,11 +275,14 @@ class _Test:
         deadline_ms = None if timeout is None else self._now_ms + timeout * 1000
         document = self._inspection.document(arguments)
         task = VirtualTask(ScheduleTask(1, resource, document, node.name, 0, deadline_ms, heartbeat))
-        failure = None
+        failure = result = None
         try:
             result = self._perform(task)
+            encode_json(result)
         except TaskError as error:
-            failure, result = Failure(error.error, error.cause), None
+            failure = Failure(error.error, error.cause)
+        except ValueError as error:
+            failure = Failure(RUNTIME, f"The result of the task is {error}")
         self._check_time(task.slept_ms, LONGEST_MS if timeout is None else min(timeout * 1000 - 1, LONGEST_MS))
         if failure is not None:
             raise _Failed(failure)
@@ -287,9 +292,7 @@ class _Test:
 
     def _map_result(self, node: MapNode) -> Json:
         configuration = self._request.configuration
-        state = self._tested.state
-        assert isinstance(state, model.Map)
-        iterations = map_iterations(state, node, self._values, self._inspection, configuration.map_item_reader_data)
+        iterations = map_iterations(node, self._values, self._inspection, configuration.map_item_reader_data)
         failures = configuration.map_iteration_failure_count or 0
         check_failure_count(failures, iterations)
         if exceeds_tolerance(node, self._inspection.data, failures, iterations):
@@ -302,8 +305,10 @@ class _Test:
         """The failure goes to the state's retriers and catchers, then to those of the states around it."""
         handlers: list[Node] = [node, *self._tested.handlers()]
         for each in handlers:
-            if each is not node:
-                failure = self._of_map(each, failure)
+            if each is not node and isinstance(each, MapNode):
+                if self._tolerates(each):
+                    break
+                failure = _EXCEEDED if each.distributed and each.tolerated_count is not None else failure
             if not isinstance(each, WorkNode):
                 continue
             if self._retries(each, failure):
@@ -313,28 +318,32 @@ class _Test:
                     return self._caught(each, index, failure)
         return self._result("FAILED", node, failure=failure)
 
-    def _of_map(self, around: Node, failure: Failure) -> Failure:
-        """What a failed iteration is for a distributed Map that tolerates failures."""
-        if not isinstance(around, MapNode) or not around.distributed or around.tolerated_count is None:
-            return failure
+    def _tolerates(self, around: MapNode) -> bool:
+        """Whether a distributed Map around the state tolerates that one more iteration fails."""
+        if not around.distributed or around.tolerated_count is None:
+            return False
         failures = (self._request.configuration.map_iteration_failure_count or 0) + 1
-        return _EXCEEDED if failures > around.tolerated_count(self._values) else failure
+        try:
+            return failures <= around.tolerated_count(self._values)
+        except (EvaluationError, PathNotFoundError):  # the Map's own input is not known here
+            return False
 
     def _retries(self, node: WorkNode, failure: Failure) -> bool:
         """Whether a retrier takes the failure. One that has no retries left is named in errorDetails, too."""
         count = self._request.configuration.retrier_retry_count or 0
         for index, retrier in enumerate(node.retriers):
             if matches(retrier.error_equals, failure.error):
-                self._inspection.error_detail("retryIndex", index)
+                self._inspection.error_detail(node.address, "retryIndex", index)
                 if count >= retrier.max_attempts:
                     return False
-                self._inspection.error_detail("retryBackoffIntervalSeconds", _backoff_seconds(retrier, count))
+                seconds = _backoff_seconds(retrier, count)
+                self._inspection.error_detail(node.address, "retryBackoffIntervalSeconds", seconds)
                 return True
         return False
 
     def _caught(self, node: WorkNode, index: int, failure: Failure) -> TestStateResult:
         catcher = node.catchers[index]
-        self._inspection.error_detail("catchIndex", index)
+        self._inspection.error_detail(node.address, "catchIndex", index)
         try:
             exit = catcher.flow.exit(self._values, error_output(failure))
             return self._result("CAUGHT_ERROR", node, exit=exit, target=catcher.next, failure=failure)
@@ -361,7 +370,9 @@ class _Test:
             document = self._inspection.document(exit.output)
             self._check_size(document, node.name, "returned a result")
             output = document.text
-            variables = {**variables, **(exit.assigned or {})}
+            if exit.assigned:
+                self._check_size(Document(exit.assigned), node.name, "assigned variables")
+                variables = {**variables, **exit.assigned}
         if variables:
             self._inspection.show("variables", variables)
         return TestStateResult(

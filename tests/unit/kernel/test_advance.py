@@ -281,7 +281,7 @@ def test_an_endless_loop_does_not_hang() -> None:
     assert len(driven.execution.frames) == len(driven.execution.scopes) == 1
 
 
-# -- the history's bound -------------------------------------------------------------------------------------------------
+# -- the history's bound -----------------------------------------------------------------------------------------------
 
 
 def test_a_full_history_fails_the_execution() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -63,7 +64,7 @@ def delays(outcomes: int, **fields: Any) -> list[float]:
     """Seconds between the attempts of a task that fails so many times."""
     done = run(block(T=task(Retry=[retry(**fields)])), {}, {"T": [*[Throw("E")] * outcomes, "done"]})
     starts = done.seconds("LambdaFunctionScheduled")
-    return [round(later - earlier, 3) for earlier, later in zip(starts, starts[1:], strict=False)]
+    return [round(later - earlier, 3) for earlier, later in pairwise(starts)]
 
 
 @pytest.mark.parametrize(
@@ -274,6 +275,15 @@ def test_a_failure_is_not_left_over_for_the_next_state() -> None:
     driven.fire(1)
     driven.succeed(driven.tasks[0].operation, "v", at=1)
     assert (frame.failure, frame.result, frame.timeout) == (None, None, 0)
+
+
+def test_a_result_that_was_of_no_use_is_not_kept_while_a_retry_waits() -> None:
+    machine = block(T=task(ResultSelector={"v.$": "States.StringToJson($)"}, Retry=[retry()]))
+    driven = started(machine)
+    driven.succeed(driven.tasks[0].operation, "no json")
+    (frame,) = driven.execution.frames.values()
+    assert driven.timers == [(Purpose.RETRY, 1)]
+    assert (frame.result, frame.failure) == (None, None)
 
 
 def test_fail_states_pass_through_the_enclosing_retry() -> None:

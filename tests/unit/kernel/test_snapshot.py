@@ -203,7 +203,7 @@ def test_a_variable_that_hides_an_equal_one_stays_its_own() -> None:
 
 
 def test_texts_are_kept_as_they_were_read() -> None:
-    program, execution = new(block(A=wait(1)))
+    _, execution = new(block(A=wait(1)))
     execution.input = read_document('{ "a":1.0,  "b":"\\ud800", "big":123456789012345678901234567890 }')
     again = copy(execution)
     assert again.input.encoded == execution.input.encoded

@@ -98,19 +98,28 @@ def test_several_mistakes_in_one_template() -> None:
 @pytest.mark.parametrize(
     ("fields", "output"),
     [
-        pytest.param({"InputPath": None, "Parameters": {"a": 1, "in.$": "$"}}, {"a": 1, "in": {}}, id="jsonpath-inputpath-null"),
+        pytest.param(
+            {"InputPath": None, "Parameters": {"a": 1, "in.$": "$"}}, {"a": 1, "in": {}}, id="jsonpath-inputpath-null"
+        ),
         pytest.param({"OutputPath": None}, {}, id="jsonpath-outputpath-null"),
         pytest.param({"Parameters": {"r.$": "$.items[0]"}}, {"r": {"k": 0}}, id="jsonpath-index-is-scalar"),
         pytest.param({"Parameters": {"r.$": "$.no.items[*]"}}, {"r": []}, id="jsonpath-missing-nested-wildcard-empty"),
-        pytest.param({"Parameters": {"r.$": "$.no.items[1:5].v"}}, {"r": []}, id="jsonpath-missing-slice-then-field-empty"),
-        pytest.param({"Parameters": {"r.$": "$.items[?(@.k == 0)]"}}, {"r": [{"k": 0}]}, id="jsonpath-filter-one-match-is-array"),
+        pytest.param(
+            {"Parameters": {"r.$": "$.no.items[1:5].v"}}, {"r": []}, id="jsonpath-missing-slice-then-field-empty"
+        ),
+        pytest.param(
+            {"Parameters": {"r.$": "$.items[?(@.k == 0)]"}}, {"r": [{"k": 0}]}, id="jsonpath-filter-one-match-is-array"
+        ),
         pytest.param({"Parameters": {"r.$": "$.items[?(@.k == 9)]"}}, {"r": []}, id="jsonpath-filter-no-match-empty"),
         pytest.param({"Parameters": {"r.$": "$..k"}}, {"r": [0, 1]}, id="descent"),
         pytest.param({"InputPath": "$v"}, 42, id="variables-inputpath"),
-        pytest.param({"Parameters": {"q": "it's \"q\"", "b": "\\\\", "w": "1\n2\t", "e": "🆗"}},
-                     {"q": "it's \"q\"", "b": "\\\\", "w": "1\n2\t", "e": "🆗"}, id="jsonpath-string-escapes-pass-through"),
+        pytest.param(
+            {"Parameters": {"q": 'it\'s "q"', "b": "\\\\", "w": "1\n2\t", "e": "🆗"}},
+            {"q": 'it\'s "q"', "b": "\\\\", "w": "1\n2\t", "e": "🆗"},
+            id="jsonpath-string-escapes-pass-through",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_paths_give(fields: dict[str, Any], output: Any) -> None:
     machine = block(Set=pass_(Assign={"v": 42}), S=pass_(**fields))
     assert run(machine, {"items": [{"k": 0}, {"k": 1}]}).output == output

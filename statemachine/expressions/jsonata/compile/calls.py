@@ -10,8 +10,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from statemachine.expressions.jsonata.ast import Call, Chain, Expression, Lambda, Name, PartialCall, Path, Placeholder
-from statemachine.expressions.jsonata.ast import Variable
+from statemachine.expressions.jsonata.ast import (
+    Call,
+    Chain,
+    Expression,
+    Lambda,
+    Name,
+    PartialCall,
+    Path,
+    Placeholder,
+    Variable,
+)
 from statemachine.expressions.jsonata.compile import core
 from statemachine.expressions.jsonata.compile.scope import Level, Scope, Unit
 from statemachine.expressions.jsonata.errors import JsonataError

@@ -16,9 +16,7 @@ Pairs = list[tuple[Evaluator, Evaluator]]
 
 def compile_array(node: ArrayConstructor, scope: Scope, depth: int) -> Evaluator:
     """`[a, b]`: an array written inside stays one member, other arrays give their members."""
-    items = [
-        (core.compile_node(item, scope, depth + 1), isinstance(item, ArrayConstructor)) for item in node.items
-    ]
+    items = [(core.compile_node(item, scope, depth + 1), isinstance(item, ArrayConstructor)) for item in node.items]
     cons = node.cons
 
     def evaluate(input: Value, frame: Frame) -> Value:

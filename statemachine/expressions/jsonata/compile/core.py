@@ -80,6 +80,13 @@ def compile_node(node: Expression, scope: Scope, depth: int) -> Evaluator:
         return too_deep(depth)
     evaluator, extra = _compile_kind(node, scope, depth)
     unit.height = max(unit.height, depth + extra)
+    if not (isinstance(node, Call) and node.tail):
+        evaluator = _completed(node, evaluator, scope, depth)
+    return checked(evaluator, depth + extra) if unit.checked else evaluator
+
+
+def _completed(node: Expression, evaluator: Evaluator, scope: Scope, depth: int) -> Evaluator:
+    """The expression with its predicates and group. Those after a tail call go unheard, as in the original."""
     for predicate in node.predicates:
         evaluator = _filtered(evaluator, paths.compile_filter(predicate.expression, scope, depth + 1))
     if node.group is not None and not isinstance(node, Path):
@@ -89,7 +96,7 @@ def compile_node(node: Expression, scope: Scope, depth: int) -> Evaluator:
             evaluator = _kept(evaluator)
         elif node.predicates or node.group is not None:
             evaluator = _unwrapped(evaluator)
-    return checked(evaluator, depth + extra) if unit.checked else evaluator
+    return evaluator
 
 
 def _compile_kind(node: Expression, scope: Scope, depth: int) -> tuple[Evaluator, int]:

@@ -62,15 +62,11 @@ def raw_variable(name: str, scope: Scope) -> Evaluator:
     for hops, level in enumerate(scope.levels):
         if level.names is None or name in level.names:
             return _bound(name, hops) if name in level.bound else _perhaps_bound(name, hops)
-    return _root_input if name == "$" else _at_root(name)
+    return _at_root(name)
 
 
 def _context(input: Value, _frame: Frame) -> Value:
     return input[0] if type(input) is OuterWrapper else input
-
-
-def _root_input(_input: Value, frame: Frame) -> Value:
-    return frame.runtime.bindings.get("$", frame.runtime.input)
 
 
 def _at_root(name: str) -> Evaluator:

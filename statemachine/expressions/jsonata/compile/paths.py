@@ -220,9 +220,7 @@ def compile_step(step: Expression, scope: Scope, depth: int, *, last: bool) -> S
     """One step of a path without tuples."""
     if isinstance(step, Sort):
         return _sort_step(step, scope, depth)
-    stages = [
-        compile_filter(stage.expression, scope, depth) for stage in step.stages if isinstance(stage, Predicate)
-    ]
+    stages = [compile_filter(stage.expression, scope, depth) for stage in step.stages if isinstance(stage, Predicate)]
     if isinstance(step, Name) and not stages and not scope.unit.checked:
         scope.unit.height = max(scope.unit.height, depth)
         return _name_step(step.value, last=last)
@@ -254,9 +252,7 @@ def _name_step(field: str, *, last: bool) -> Select:
 
 def _sort_step(step: Sort, scope: Scope, depth: int) -> Select:
     order = ordering.compile_order(step, scope, depth)
-    stages = [
-        compile_filter(stage.expression, scope, depth) for stage in step.stages if isinstance(stage, Predicate)
-    ]
+    stages = [compile_filter(stage.expression, scope, depth) for stage in step.stages if isinstance(stage, Predicate)]
 
     def evaluate(contexts: list[Any], frame: Frame) -> list[Any]:
         result = order(contexts, frame)
@@ -347,4 +343,3 @@ def _tuple_filter(condition: Evaluator) -> Filter:
         return found
 
     return evaluate
-

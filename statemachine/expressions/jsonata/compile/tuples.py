@@ -23,16 +23,22 @@ from statemachine.expressions.jsonata.sequences import (
     unwrap,
 )
 
+TUPLE_MEMBERS = 16
+"""A tuple counts as so many members of a sequence."""
+
 TupleStep = Callable[[TupleStream | None, list[Any], Frame], TupleStream]
 Stage = Callable[[Any, Frame], Any]
 
 
 def compile_tuple_path(node: Path, scope: Scope, depth: int) -> Evaluator:
+    first = node.steps[0]
     start = next(index for index, step in enumerate(node.steps) if step.tuple)
+    if first.cons:
+        start = max(start, 1)  # an array constructor is evaluated as it is: what it would bind is lost
     plain = [paths.compile_step(step, scope, depth + 1, last=False) for step in node.steps[:start]]
-    cons = core.compile_node(node.steps[0], scope, depth + 1) if node.steps[0].cons and start > 0 else None
+    cons = core.compile_node(first, scope, depth + 1) if first.cons else None
     steps = [_compile_tuple_step(step, scope, depth + 1) for step in node.steps[start:]]
-    absolute = isinstance(node.steps[0], Variable)
+    absolute = isinstance(first, Variable)
     keep_stream, keep = node.tuple, node.keep_singleton or node.keep_array
     group = None
     if node.group is not None:
@@ -41,7 +47,10 @@ def compile_tuple_path(node: Path, scope: Scope, depth: int) -> Evaluator:
     def evaluate(input: Value, frame: Frame) -> Value:
         found: Any = input if isinstance(input, list) and not absolute else Sequence((input,))
         for index, select in enumerate(plain):
-            found = cons(found, frame) if index == 0 and cons is not None else select(found, frame)
+            if index > 0 or cons is None:
+                found = select(found, frame)
+            elif first.focus is None:
+                found = cons(found, frame)
             if found is UNDEFINED or not found:
                 return unwrap(found)
         stream: TupleStream | None = None
@@ -116,6 +125,7 @@ def _value_step(step: Expression, scope: Scope, depth: int) -> TupleStep:
                 continue
             values = value if isinstance(value, list) else (value,)
             runtime.step(len(values))
+            runtime.members(TUPLE_MEMBERS * len(values))
             for index, member in enumerate(values):
                 if type(value) is TupleStream:
                     result.append({**entry, **member})
@@ -126,9 +136,6 @@ def _value_step(step: Expression, scope: Scope, depth: int) -> TupleStep:
                 if label is not None:
                     merged[label.label] = context
                 result.append(merged)
-        runtime.members(4 * len(result))
         return result
 
     return evaluate
-
-

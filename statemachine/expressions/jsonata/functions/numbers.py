@@ -83,7 +83,7 @@ def abs_(_runtime: Runtime, value: Value) -> Value:
     return value if value is UNDEFINED else abs(value)
 
 
-def round_number(value: int | float, precision: int | float = 0) -> int | float:
+def round_number(value: float, precision: float = 0) -> int | float:
     """Half to even, at so many decimal places; the decimal point is moved in the number's text, as the original does."""
     shifted = _shifted(value, precision) if precision else value
     if not math.isfinite(shifted):
@@ -92,7 +92,7 @@ def round_number(value: int | float, precision: int | float = 0) -> int | float:
     return normal(_shifted(float(result), -precision) if precision else result)
 
 
-def _shifted(value: int | float, places: int | float) -> float:
+def _shifted(value: float, places: float) -> float:
     mantissa, _, exponent = number_text(value).partition("e")
     if places != int(places) or not math.isfinite(as_float(value)):
         return math.nan

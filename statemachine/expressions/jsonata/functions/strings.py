@@ -185,4 +185,3 @@ ROWS: Final[tuple[Row, ...]] = (
     ("decodeUrlComponent", decode_url_component, "<s-:s>", 1),
     ("decodeUrl", decode_url, "<s-:s>", 1),
 )
-

@@ -1,7 +1,8 @@
 """ISO 8601 texts, as JSONata admits them and as JavaScript's Date.parse then reads them.
 
-JSONata's check is looser than Date.parse: it lets ranges, repetitions and orders pass for which Date.parse has no
-moment. These give NaN. Without an offset a time is UTC.
+JSONata's check is looser than Date.parse: it lets ranges, repetitions and orders pass that are no ISO 8601. They give
+NaN here. V8 has a second, unspecified reader for such texts, which takes ``2018.5`` for May and ``0011-26`` for 2001;
+of it only a date with a Z is kept. Without an offset a time is UTC.
 """
 
 from __future__ import annotations

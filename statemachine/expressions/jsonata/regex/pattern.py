@@ -60,7 +60,8 @@ class Pattern:
             translation, pattern = quick
             if (len(text) - start + 1) ** translation.exponent * translation.factor <= QUICK_STEPS:
                 match = pattern.search(text, start)
-                runtime.step(1 + (len(text) - start) // 64)
+                # each position is tried once in all searches of one text, so the bound holds for their sum
+                runtime.step(1 + ((len(text) if match is None else match.end()) - start) // 64)
                 if match is None:
                     return None
                 groups = tuple(UNDEFINED if group is None else group for group in match.groups())

@@ -7,6 +7,7 @@ from running import block, catch, choice, fail, map_, parallel, pass_, retry, ru
 
 from statemachine.errors import Failure
 from statemachine.kernel.commands import CancelOperation
+from statemachine.kernel.execution import Purpose
 from statemachine.limits import Limits
 from statemachine.testing.mocks import Return, Throw
 
@@ -107,6 +108,16 @@ def test_a_failure_cancels_what_the_others_wait_for() -> None:
     assert cancelled == waiting - {failing}
     assert driven.execution.closed
     assert driven.execution.operations == {}
+
+
+def test_a_caught_failure_leaves_nothing_of_the_branches() -> None:
+    branches = block(T=task(TimeoutSeconds=9)), block(W=wait(5)), block(U=task())
+    driven = started(block(Par=parallel(*branches, Catch=[catch("Z")]), Z=wait(60)))
+    failing = next(each.operation for each in driven.tasks if each.state == "U")
+    driven.fail(failing, Failure("E"), at=1)
+    assert driven.tasks == []
+    assert driven.timers == [(Purpose.WAIT, 61)]
+    assert (len(driven.execution.frames), len(driven.execution.scopes)) == (1, 1)
 
 
 def test_a_retry_starts_all_branches_again() -> None:

@@ -224,7 +224,8 @@ def test_arguments_that_are_too_large_fail_the_state() -> None:
     done = run(machine, "x" * 300, {}, limits=Limits(payload_bytes=500))
     assert done.output == {
         "Error": "States.DataLimitExceeded",
-        "Cause": "The state/task 'T' provided parameters with a size exceeding the maximum number of bytes service limit.",
+        "Cause": "The state/task 'T' provided parameters with a size exceeding the maximum number of bytes service "
+        "limit.",
     }
     assert done.host.calls == []
     assert done.types[:3] == ["ExecutionStarted", "TaskStateEntered", "TaskStateExited"]

@@ -159,8 +159,21 @@ class _Maker:
         )
         if selector is not None:
             fields["ItemSelector"] = selector
+        processor = self.block(depth - 1)
+        if self._random.random() < 0.5:
+            processor = self._failing_for_one_item(processor)
         if self._random.random() < 0.6:
-            return map_(self.block(depth - 1), **fields)
+            return map_(processor, **fields)
         if self._random.random() < 0.6:
             fields["ToleratedFailurePercentage"] = self._one_of(0, 34, 100)
-        return distributed(self.block(depth - 1), **fields)
+        return distributed(processor, **fields)
+
+    def _failing_for_one_item(self, processor: dict[str, Any]) -> dict[str, Any]:
+        """The same, but one item fails where others go on, or have ended by then."""
+        pick, no = (f"S{next(self._numbers)}{name}" for name in ("Pick", "No"))
+        rule = {"Variable": "$$.Map.Item.Index", "NumericEquals": self._random.randint(0, 2), "Next": no}
+        added = {pick: choice(rule, default=processor["StartAt"]), no: fail("A")}
+        if self._random.random() < 0.5:
+            rule["Next"] = f"{no}Later"
+            added[rule["Next"]] = self._one_of(pass_(Next=no), wait(1, Next=no))
+        return {"StartAt": pick, "States": {**added, **processor["States"]}}
