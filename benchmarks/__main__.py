@@ -55,7 +55,9 @@ def _best(name: str, store: str, size: int, folder: Path, repeat: int) -> dict[s
 
 def _show(rows: list[dict[str, object]]) -> None:
     if len(rows) == 1:
-        print(f"{'workload':<10} {'store':<8} {'size':>9} {'unit':<12} {'per CPU s':>11} {'CPU s':>8} {'peak MB':>8}  answer")
+        print(
+            f"{'workload':<10} {'store':<8} {'size':>9} {'unit':<12} {'per CPU s':>11} {'CPU s':>8} {'peak MB':>8}  answer"
+        )
     row = rows[-1]
     print(
         f"{row['workload']:<10} {row['store']:<8} {row['size']:>9,} {row['unit']:<12} {row['per_cpu_second']:>11,.0f} "

@@ -46,6 +46,8 @@ class TaskContext:
     """0 for the first attempt."""
     deadline_ms: int | None
     """When the task times out, milliseconds since 1970; None for never."""
+    role_arn: str | None = None
+    """The role of the task's Credentials, which the handler may assume."""
     heartbeat: Callable[[], None] = _no_heartbeat
     """Say that the task is alive; needed once per HeartbeatSeconds."""
     cancelled: threading.Event = field(default_factory=threading.Event)
@@ -55,6 +57,9 @@ class TaskContext:
 
 class TaskHandler(Protocol):
     """Performs tasks of one resource.
+
+    For ``.waitForTaskToken`` what it returns is the response of the call (TaskSubmitted); the task ends when its token
+    is answered. A handler with an attribute `answers_token` that is true answers it too, with the same result.
 
     `perform` returns JSON data, or an awaitable of it, and raises TaskError (or anything) to fail. `blocking` says
     that it must run in a thread; otherwise it runs on the event loop and must not block it.

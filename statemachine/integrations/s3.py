@@ -62,7 +62,7 @@ def _default_client() -> Any:
 def _call(failure: str, method: Callable[..., T], wanted: dict[str, Any]) -> T:
     try:
         return method(**wanted)
-    except Exception as error:  # botocore makes its classes of errors at run time
+    except Exception as error:  # noqa: BLE001 - botocore makes its classes of errors at run time
         answer = getattr(error, "response", None)
         code = answer.get("Error", {}).get("Code") if isinstance(answer, dict) else None
         raise ObjectError(f"{failure}: {code or type(error).__name__}") from None

@@ -7,16 +7,27 @@ Rules
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from statemachine.errors import InvalidTokenError, TaskTimedOutError
+from statemachine.jsonvalue import Json
 from statemachine.kernel.commands import ScheduleTask
 from statemachine.kernel.execution import Execution, Operation
 from statemachine.kernel.randomness import is_token_of
+from statemachine.program.resources import IntegrationPattern, ResourceKind, parse_resource
 
 MAX_TOKEN: Final = 2048
 """Characters of a token (API reference)."""
 _MAX_DIGITS: Final = 18
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityTask:
+    """What a worker gets that polls an activity (API reference, GetActivityTask)."""
+
+    token: str
+    input: Json
 
 
 def split_token(token: str) -> tuple[str, int]:
@@ -39,4 +50,7 @@ def task_of_token(execution: Execution, token: str) -> Operation:
     found = execution.operations.get(operation)
     if found is None or not isinstance(found.command, ScheduleTask) or found.answer is not None:
         raise TaskTimedOutError("the task of this token is over")
+    resource = parse_resource(found.command.resource)
+    if resource.pattern is IntegrationPattern.REQUEST_RESPONSE and resource.kind is not ResourceKind.ACTIVITY:
+        raise InvalidTokenError("a task of this resource ends with its result, not by a token")
     return found

@@ -45,16 +45,17 @@ class _MockedRegistry(TaskRegistry):
     async def aclose(self) -> None:
         await self._behind.aclose()
 
-    async def perform(self, resource: str, arguments: Json, context: TaskContext) -> Json:
+    async def perform(self, resource: str, arguments: Json, context: TaskContext) -> tuple[Json, bool]:
+        """The result, and whether it is a mock's, which stands for the whole task."""
         calls = self._calls.setdefault(context.execution_id, MockCalls(self._mocks))
         outcome = calls.next(context.state, resource)
         if outcome is None:
-            return await self._perform_behind(resource, arguments, context)
+            return await self._perform_behind(resource, arguments, context), False
         if outcome.delay_seconds:
             await asyncio.sleep(outcome.delay_seconds)
         match outcome:
             case Return(value=value):
-                return value
+                return value, True
             case Throw(error=error, cause=cause):
                 raise TaskError(error, cause)
             case _:
@@ -70,10 +71,11 @@ class _MockedRegistry(TaskRegistry):
 
 class _MockedHandler:
     blocking = False
-
     def __init__(self, registry: _MockedRegistry, resource: str) -> None:
         self._registry = registry
         self._resource = resource
+        self.answers_token = False
 
     async def perform(self, arguments: Json, context: TaskContext) -> Json:
-        return await self._registry.perform(self._resource, arguments, context)
+        result, self.answers_token = await self._registry.perform(self._resource, arguments, context)
+        return result

@@ -25,7 +25,8 @@ from statemachine.integrations.registry import TaskRegistry
 from statemachine.integrations.results import bounded, copy_json, find_fault, message_of
 from statemachine.jsonvalue import Document
 from statemachine.kernel.commands import ScheduleTask
-from statemachine.kernel.events import Event, TaskFailed, TaskSucceeded
+from statemachine.kernel.events import ActivityStarted, TaskEvent, TaskFailed, TaskSubmitted, TaskSucceeded
+from statemachine.program.resources import IntegrationPattern, ResourceKind, parse_resource
 from statemachine.runtime.clock import Clock
 from statemachine.runtime.threads import Threads
 
@@ -64,7 +65,7 @@ class Tasks:
     def __init__(
         self,
         clock: Clock,
-        post: Callable[[str, Event], None],
+        post: Callable[[str, TaskEvent], None],
         *,
         concurrency: int = 64,
         per_resource: Mapping[str, int] | None = None,
@@ -101,6 +102,7 @@ class Tasks:
             token=token,
             attempt=command.attempt,
             deadline_ms=command.deadline_ms,
+            role_arn=command.role_arn,
         )
         if heartbeat is not None:
             context.heartbeat = heartbeat
@@ -149,6 +151,8 @@ class Tasks:
         self._running += 1
         if call.queue is not None:
             self._running_per_resource[call.queue] += 1
+        if parse_resource(call.command.resource).kind is ResourceKind.ACTIVITY:
+            self._post(call.key[0], ActivityStarted(self._clock.now_ms(), call.command.operation))
         if call.command.heartbeat_seconds is not None:
             call.context.heartbeat()
         call.work = asyncio.get_running_loop().create_task(self._run(call))
@@ -157,11 +161,12 @@ class Tasks:
     async def _run(self, call: _Call) -> None:
         call.begun = True
         try:
-            event = await self._outcome(call)
+            events = await self._outcome(call)
             if call.wanted:
                 call.wanted = False
                 del self._calls[call.key]
-                self._post(call.key[0], event)
+                for event in events:
+                    self._post(call.key[0], event)
             self._leave(call)
         finally:
             assert call.work is not None
@@ -188,11 +193,11 @@ class Tasks:
                 first = queue
         return None if first is None else first.popleft()
 
-    async def _outcome(self, call: _Call) -> Event:
+    async def _outcome(self, call: _Call) -> tuple[TaskEvent, ...]:
         """What came of a call. Whatever a handler raises is the task's failure."""
         command = call.command
         try:
-            document = await self._result(call)
+            document, answers_token = await self._result(call)
         except TaskError as error:
             told = bounded(error)
             failure = Failure(told.error, told.cause)
@@ -207,10 +212,16 @@ class Tasks:
             told = bounded(TaskError(type(error).__name__, message_of(error) or None))
             failure = Failure(told.error, told.cause)
         else:
-            return TaskSucceeded(self._clock.now_ms(), command.operation, document)
-        return TaskFailed(self._clock.now_ms(), command.operation, failure)
+            now_ms = self._clock.now_ms()
+            succeeded = TaskSucceeded(now_ms, command.operation, document)
+            if parse_resource(command.resource).pattern is not IntegrationPattern.WAIT_FOR_TASK_TOKEN:
+                return (succeeded,)
+            submitted = TaskSubmitted(now_ms, command.operation, document)
+            return (submitted, succeeded) if answers_token else (submitted,)
+        return (TaskFailed(self._clock.now_ms(), command.operation, failure),)
 
-    async def _result(self, call: _Call) -> Document:
+    async def _result(self, call: _Call) -> tuple[Document, bool]:
+        """What the handler returned, and whether that is also the answer of the task's token."""
         command, context = call.command, call.context
         arguments = command.arguments.value
         handler = call.registry.handler_for(command.resource, arguments)
@@ -227,4 +238,4 @@ class Tasks:
             result = copy_json(result)
         document = Document(result)
         document.encoded  # noqa: B018 - a result that cannot be written is found here
-        return document
+        return document, getattr(handler, "answers_token", False) is True

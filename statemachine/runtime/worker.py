@@ -12,6 +12,7 @@ Rules
   get the error.
 - A failed commit stops the worker: what is in memory is ahead of the store and must not be acted upon. All waiters get
   the error, and nothing can be driven any more.
+- An answer that somebody waits for (`deliver`: tokens, activities) is accepted when it is stored, not before.
 - A listener that raises is dropped; it harms nothing else.
 - Stopping ends the turn that is going on, its commit included. Waiters are told.
 - `durability=none`: commits are kept back until the execution ends, or until too much has gathered.
@@ -26,9 +27,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import assert_never
+from typing import Protocol, assert_never
 
-from statemachine.errors import StatemachineError, StoreError
+from statemachine.errors import StatemachineError, StoreError, TaskTimedOutError
 from statemachine.integrations.objects import ObjectStore
 from statemachine.integrations.registry import TaskRegistry
 from statemachine.kernel.advance import advance
@@ -43,12 +44,23 @@ from statemachine.kernel.commands import (
     WriteResults,
     Yield,
 )
-from statemachine.kernel.events import Event, Resumed, TaskFailed, TaskHeartbeatLost, TaskSucceeded, TimerFired
+from statemachine.kernel.events import (
+    ActivityStarted,
+    Event,
+    Resumed,
+    TaskEvent,
+    TaskFailed,
+    TaskHeartbeatLost,
+    TaskSubmitted,
+    TaskSucceeded,
+    TimerFired,
+)
 from statemachine.kernel.execution import Execution
 from statemachine.kernel.history import HistoryEvent
 from statemachine.kernel.randomness import task_token
 from statemachine.kernel.snapshot import encode_event, encode_execution
 from statemachine.program.nodes import Program
+from statemachine.program.resources import IntegrationPattern, ResourceKind, parse_resource
 from statemachine.runtime.clock import Clock
 from statemachine.runtime.tasks import Tasks
 from statemachine.runtime.threads import Threads
@@ -95,6 +107,12 @@ class Driven:
     closed: asyncio.Future[None] | None = None
     states: tuple[str, ...] = ()
     """Names of the states it was in at its last commit."""
+    receipts: dict[int, asyncio.Future[None]] = field(default_factory=dict)
+    """For events in the inbox, by their identity, whose senders wait until they are stored."""
+    stored: list[asyncio.Future[None]] = field(default_factory=list)
+    """Receipts to be given when the turn is committed."""
+    nesting: int = 0
+    """How many executions wait for it, one for the other."""
     on_left: Callable[[], None] | None = None
     """Called when it is not driven any more."""
 
@@ -105,6 +123,16 @@ class EngineClosedError(StatemachineError):
 
 Listener = Callable[[Execution, tuple[HistoryEvent, ...]], None]
 """Told of history once it is stored."""
+
+
+class TaskTaker(Protocol):
+    """Takes tasks that no handler performs: those of polled activities, and nested executions."""
+
+    def take(self, driven: Driven, command: ScheduleTask) -> bool:
+        """Take a task; False if it is not of this kind. One that was submitted is not begun again."""
+
+    def drop(self, driven: Driven, operation: int) -> None:
+        """The task's end is not wanted any more."""
 
 
 class Worker:
@@ -129,12 +157,14 @@ class Worker:
         self._runnable: deque[Driven] = deque()
         self._wake = asyncio.Event()
         self._timers = Timers(clock, self._timer_fired)
-        self._tasks = Tasks(clock, self._task_ended, concurrency=concurrency, per_resource=per_resource)
+        self._tasks = Tasks(clock, self.answer, concurrency=concurrency, per_resource=per_resource)
         self._transfers = Transfers(clock, self.post, objects)
         self._loop_task: asyncio.Task[None] | None = None
         self._stopping = False
         self._failure: Exception | None = None
         self.listeners: list[Listener] = []
+        self.takers: list[TaskTaker] = []
+        """Asked before a task is performed."""
 
     def __contains__(self, execution_id: str) -> bool:
         return execution_id in self._driven
@@ -204,6 +234,26 @@ class Worker:
             driven.inbox.append(event)
             self._enqueue(driven)
 
+    async def deliver(self, execution_id: str, event: TaskEvent) -> None:
+        """Deliver an answer and wait until it is stored.
+
+        Raises TaskTimedOutError if the task is over when its turn comes, or what stopped the execution.
+        """
+        driven = self._driven.get(execution_id)
+        if driven is None:
+            raise TaskTimedOutError("the execution of this task has ended")
+        receipt = driven.receipts[id(event)] = asyncio.get_running_loop().create_future()
+        self.post(execution_id, event)
+        await receipt
+        if event.operation not in driven.execution.operations:
+            self._cancel(driven, event.operation)
+
+    def beat(self, driven: Driven, operation: int) -> None:
+        """A sign of life of a task: its heartbeat is not lost before another HeartbeatSeconds."""
+        interval_ms = driven.heartbeats.get(operation)
+        if interval_ms is not None and self._driven.get(driven.execution.id) is driven:
+            self._timers.start((driven.execution.id, -operation), self._clock.now_ms() + interval_ms)
+
     def _enqueue(self, driven: Driven) -> None:
         if not driven.queued:
             driven.queued = True
@@ -260,6 +310,9 @@ class Worker:
             else:
                 self._store.commit(commits)
         for driven, commands, stored in performed:
+            for receipt in driven.stored:
+                _give(receipt)
+            driven.stored.clear()
             self._tell(driven.execution, stored)
             for command in commands:
                 self._perform(driven, command)
@@ -273,6 +326,8 @@ class Worker:
         execution = driven.execution
         while driven.inbox and not execution.closed and len(events) < EVENTS_PER_TURN:
             event = driven.inbox.popleft()
+            if driven.receipts and not _accepted(driven, event):
+                continue
             step = advance(driven.program, execution, event)
             events.append(encode_event(event))
             commands += step.commands
@@ -332,13 +387,13 @@ class Worker:
     def _leave(self, driven: Driven, error: Exception | None) -> None:
         """Drive it no more, and tell those that wait."""
         self._driven.pop(driven.execution.id, None)
-        closed = driven.closed
-        if closed is not None and not closed.done():
-            if error is None:
-                closed.set_result(None)
-            else:
-                closed.set_exception(error)
-                closed.exception()  # nobody may be waiting
+        if driven.closed is not None:
+            _give(driven.closed, error)
+        too_late = error or TaskTimedOutError("the execution of this task has ended")
+        for receipt in (*driven.stored, *driven.receipts.values()):
+            _give(receipt, too_late)
+        driven.stored.clear()
+        driven.receipts.clear()
         if driven.on_left is not None:
             driven.on_left()
 
@@ -348,12 +403,7 @@ class Worker:
         execution = driven.execution
         match command:
             case ScheduleTask():
-                token = task_token(execution, command.operation)
-                beat = None
-                if command.heartbeat_seconds is not None:
-                    driven.heartbeats[command.operation] = command.heartbeat_seconds * 1000
-                    beat = self._heartbeat_of(driven, command.operation)
-                self._tasks.perform(execution.id, command, driven.registry, token, beat)
+                self._schedule(driven, command)
             case StartTimer(operation=operation, fire_at_ms=fire_at_ms):
                 self._timers.start((execution.id, operation), fire_at_ms)
             case ReadItems() | WriteResults():
@@ -368,6 +418,18 @@ class Worker:
             case _:
                 assert_never(command)
 
+    def _schedule(self, driven: Driven, command: ScheduleTask) -> None:
+        beat = None
+        if command.heartbeat_seconds is not None:
+            driven.heartbeats[command.operation] = command.heartbeat_seconds * 1000
+            beat = self._heartbeat_of(driven, command.operation)
+        taken = any(taker.take(driven, command) for taker in self.takers)
+        if command.submitted and (taken or waits_for_token(command)):
+            self.beat(driven, command.operation)
+        elif not taken:
+            token = task_token(driven.execution, command.operation)
+            self._tasks.perform(driven.execution.id, command, driven.registry, token, beat)
+
     def _cancel(self, driven: Driven, operation: int) -> None:
         driven.heartbeats.pop(operation, None)
         self._timers.cancel((driven.execution.id, operation))
@@ -381,21 +443,18 @@ class Worker:
 
         def beat() -> None:
             with suppress(RuntimeError):  # the loop is closed: nobody listens any more
-                loop.call_soon_threadsafe(self._beat, driven, operation)
+                loop.call_soon_threadsafe(self.beat, driven, operation)
 
         return beat
 
-    def _beat(self, driven: Driven, operation: int) -> None:
-        """A sign of life of a task: its heartbeat is not lost before another HeartbeatSeconds."""
-        interval_ms = driven.heartbeats.get(operation)
-        if interval_ms is not None and self._driven.get(driven.execution.id) is driven:
-            self._timers.start((driven.execution.id, -operation), self._clock.now_ms() + interval_ms)
-
-    def _task_ended(self, execution_id: str, event: Event) -> None:
+    def answer(self, execution_id: str, event: TaskEvent) -> None:
+        """Post what came of a task that this process performs."""
         driven = self._driven.get(execution_id)
         if driven is not None and isinstance(event, TaskSucceeded | TaskFailed):
             driven.heartbeats.pop(event.operation, None)
             self._timers.cancel((execution_id, -event.operation))
+        elif driven is not None and isinstance(event, TaskSubmitted):
+            self.beat(driven, event.operation)
         self.post(execution_id, event)
 
     def _timer_fired(self, key: tuple[str, int]) -> None:
@@ -410,6 +469,39 @@ class Worker:
             driven.inbox[-1] = TimerFired(now_ms)  # one such event fires all timers that are due
         else:
             self.post(execution_id, TimerFired(now_ms))
+
+
+def waits_for_token(command: ScheduleTask) -> bool:
+    """Whether the task ends when its token is answered."""
+    return parse_resource(command.resource).pattern is IntegrationPattern.WAIT_FOR_TASK_TOKEN
+
+
+def _accepted(driven: Driven, event: Event) -> bool:
+    """Whether an event may be applied: not if its sender waits for it and its task is over."""
+    receipt = driven.receipts.pop(id(event), None)
+    if receipt is None:
+        return True
+    assert isinstance(event, TaskSucceeded | TaskFailed | ActivityStarted)
+    waited = driven.execution.operations.get(event.operation)
+    over = waited is None or waited.answer is not None
+    if not over and isinstance(event, ActivityStarted):
+        over = isinstance(waited.command, ScheduleTask) and waited.command.submitted
+    if over:
+        _give(receipt, TaskTimedOutError("the task of this token is over"))
+        return False
+    driven.stored.append(receipt)
+    return True
+
+
+def _give(receipt: asyncio.Future[None], error: Exception | None = None) -> None:
+    """Tell who waits; nobody may."""
+    if receipt.done():
+        return
+    if error is None:
+        receipt.set_result(None)
+    else:
+        receipt.set_exception(error)
+        receipt.exception()
 
 
 def _state_names(driven: Driven) -> tuple[str, ...]:

@@ -88,6 +88,10 @@ def version(connection: sqlite3.Connection, location: str, steps: Steps = STEPS)
     if application != APPLICATION_ID:
         if application == 0 and found == 0 and not connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
             return 0
+        # Another process may have made it between these reads; it does so in one transaction.
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (found,) = connection.execute("PRAGMA user_version").fetchone()
+    if application != APPLICATION_ID:
         raise StoreError(
             f"store {location}: this is another program's database; "
             "name another file with --store or STATEMACHINE_STORE"

@@ -41,9 +41,9 @@ from statemachine.kernel.events import (
     ExecutionStarted,
     ItemsRead,
     ItemsReadFailed,
-    Resumed,
     ResultsWriteFailed,
     ResultsWritten,
+    Resumed,
     TaskFailed,
     TaskHeartbeatLost,
     TaskSubmitted,
@@ -55,7 +55,7 @@ from statemachine.kernel.history import HistoryEvent
 from statemachine.kernel.nested import starts_execution
 from statemachine.kernel.randomness import task_token
 from statemachine.kernel.snapshot import decode_event, decode_execution, encode_event, encode_execution
-from statemachine.kernel.tokens import task_of_token
+from statemachine.kernel.tokens import ActivityTask, task_of_token
 from statemachine.program import Program
 from statemachine.program.resources import IntegrationPattern, Resource, ResourceKind, parse_resource
 from statemachine.testing.nested import ChildHosts
@@ -87,14 +87,6 @@ class _Answer:
         if self.output is not None:
             return TaskSucceeded(at_ms, operation, self.output)
         return _Beat(at_ms, operation) if self.failure is None else TaskFailed(at_ms, operation, self.failure)
-
-
-@dataclass(frozen=True, slots=True)
-class ActivityTask:
-    """What GetActivityTask hands out."""
-
-    token: str
-    input: Json
 
 
 @dataclass(slots=True)

@@ -127,7 +127,10 @@ def shape(history: list[HistoryEvent]) -> list[tuple[str, ...]]:
     paths: dict[int, tuple[str, ...]] = {0: ()}
     for event in history:
         name = (event.details or {}).get("name")
-        paths[event.id] = (*paths[event.previous_id], f"{event.type} {name}" if name else event.type)
+        before = paths[event.previous_id]
+        if event.type in ("ParallelStateSucceeded", "ParallelStateExited"):
+            before = before[: before.index("ParallelStateStarted") + 1]  # whichever branch was the last
+        paths[event.id] = (*before, f"{event.type} {name}" if name else event.type)
     return sorted(paths.values())
 
 

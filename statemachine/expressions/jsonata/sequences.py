@@ -104,7 +104,7 @@ def is_number(value: Value) -> bool:
 
 
 def boolean(value: Value) -> bool:
-    """The effective boolean of a value; false for UNDEFINED."""
+    """The effective boolean of a value; false for UNDEFINED. A function is true here, but not for `$boolean`."""
     if value is True:
         return True
     if value is False or value is None or value is UNDEFINED:
@@ -114,6 +114,8 @@ def boolean(value: Value) -> bool:
         return len(value) > 0
     if isinstance(value, list):
         return _any_true(value)
+    if isinstance(value, Function):
+        return True
     return is_number(value) and value != 0
 
 

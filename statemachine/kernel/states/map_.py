@@ -7,8 +7,8 @@ Rules (recorded; facts map-*)
 - One failing iteration fails the state: in the order of their indexes, the failing iteration is recorded as failed,
   the running ones as aborted, each with the state that was under way.
 - Distributed: the iterations are executions of their own, so the history has MapRunStarted and MapRunSucceeded or
-  MapRunFailed instead (kernel/states/map_run.py). Failures up to ToleratedFailureCount or …Percentage are tolerated; without either, the first
-  failure fails the state with its own error.
+  MapRunFailed instead (map_run.py). Failures up to ToleratedFailureCount or …Percentage are tolerated; without either,
+  the first failure fails the state with its own error.
 - MaxConcurrency 0 is as much as AWS runs at a time (Limits).
 """
 

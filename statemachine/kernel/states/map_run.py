@@ -1,4 +1,4 @@
-"""The map run of a distributed Map: what comes before its iterations (ItemReader, ItemBatcher) and after (ResultWriter).
+"""The map run of a distributed Map: ItemReader and ItemBatcher before its iterations, ResultWriter after them.
 
 Rules (developer guide, "ItemReader", "ItemBatcher", "ResultWriter"; recorded)
 - All fields are evaluated on the effective input after MapStateStarted, whose length is 0 with an ItemReader, and
@@ -13,14 +13,19 @@ Rules (developer guide, "ItemReader", "ItemBatcher", "ResultWriter"; recorded)
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from statemachine.errors import ITEM_READER_FAILED, Failure
 from statemachine.expressions.base import Values
 from statemachine.jsonvalue import Document, Json
 from statemachine.kernel.activation import Activation
 from statemachine.kernel.commands import ReadItems, WriteResults
+from statemachine.kernel.events import ItemsRead, ItemsReadFailed, ResultsWriteFailed, ResultsWritten
 from statemachine.kernel.execution import Batching, Children, Frame, Phase, Purpose, Report
 from statemachine.program.nodes import BatcherNode, MapNode, Number, ReaderNode, Transformation
 from statemachine.timestamps import to_iso
+
+Answer: TypeAlias = ItemsRead | ItemsReadFailed | ResultsWritten | ResultsWriteFailed
 
 
 def start(run: Activation, frame: Frame, node: MapNode, values: Values, children: Children) -> ReadItems | None:
@@ -66,13 +71,26 @@ def _number(number: Number | None, values: Values) -> int:
 def read(run: Activation, frame: Frame, wanted: ReadItems) -> None:
     """Ask for the items."""
     if wanted.max_items < 0:
-        failed(run, frame, Failure(ITEM_READER_FAILED, "field MaxItems must be positive"))
+        _failed(run, frame, Failure(ITEM_READER_FAILED, "field MaxItems must be positive"))
         return
     run.transfer(frame, wanted, Purpose.READ_ITEMS)
 
 
-def items_read(run: Activation, frame: Frame, node: MapNode, items: Document) -> None:
-    """The items are there: iterations may start."""
+def answered(run: Activation, frame: Frame, event: Answer) -> None:
+    """Items were read, or results written, or not."""
+    match event:
+        case ItemsRead(items=items):
+            _items_read(run, frame, items)
+        case ItemsReadFailed(failure=failure):
+            _failed(run, frame, failure)
+        case ResultsWritten(details=details):
+            _results_written(run, frame, details)
+        case ResultsWriteFailed(failure=failure):
+            _failed(run, frame, frame.failure or failure)  # a failure of the map run itself comes first
+
+
+def _items_read(run: Activation, frame: Frame, items: Document) -> None:
+    """Iterations may start."""
     children = frame.children
     assert children is not None
     children.items = items.value
@@ -80,7 +98,7 @@ def items_read(run: Activation, frame: Frame, node: MapNode, items: Document) ->
     run.ready(frame, Phase.START_CHILDREN)
 
 
-def failed(run: Activation, frame: Frame, failure: Failure) -> None:
+def _failed(run: Activation, frame: Frame, failure: Failure) -> None:
     """The map run has failed, and with it the state."""
     pairs = (("error", failure.error), ("cause", failure.cause))
     run.record(frame, "MapRunFailed", {key: value for key, value in pairs if value is not None})
@@ -107,7 +125,7 @@ def cut_short(run: Activation, frame: Frame, node: MapNode, failure: Failure) ->
     """Too many iterations failed: the map run fails once its results are written."""
     assert frame.children is not None
     if node.writer is None or node.writer.resource is None:
-        failed(run, frame, failure)
+        _failed(run, frame, failure)
         return
     frame.failure = failure
     _write(run, frame, node, frame.children)
@@ -141,19 +159,14 @@ def _write(run: Activation, frame: Frame, node: MapNode, children: Children) -> 
     run.transfer(frame, command, Purpose.WRITE_RESULTS)
 
 
-def results_written(run: Activation, frame: Frame, node: MapNode, details: Document) -> None:
+def _results_written(run: Activation, frame: Frame, details: Document) -> None:
     """The results are where the writer puts them: the state's result is where that is."""
     assert frame.children is not None
     if frame.failure is not None:
-        failed(run, frame, frame.failure)
+        _failed(run, frame, frame.failure)
         return
     frame.result = Document({"MapRunArn": frame.children.map_run, "ResultWriterDetails": details.value})
     _succeed(run, frame)
-
-
-def results_not_written(run: Activation, frame: Frame, node: MapNode, failure: Failure) -> None:
-    """The results could not be written; a failure of the map run itself comes first."""
-    failed(run, frame, frame.failure or failure)
 
 
 def _by_status(run: Activation, node: MapNode, children: Children) -> dict[str, list[Json]]:

@@ -31,7 +31,7 @@ from statemachine.errors import DefinitionError
 from statemachine.jsonvalue import Document
 from statemachine.limits import AWS_LIMITS, DEFINITION_LIMITS
 from statemachine.program import compile_machine
-from statemachine.program.load import check, load
+from statemachine.program.load import check
 from statemachine.program.nodes import (
     ChoiceNode,
     FailNode,
@@ -212,21 +212,6 @@ def test_the_message_names_the_field_and_all_are_in_the_error() -> None:
     assert "The value for the field 'x.$' must be a valid JSONPath or a valid intrinsic function call" in text
     assert "The value for the field 'y.$' must be" in text
     assert len(raised.value.diagnostics) >= 5
-
-
-@pytest.mark.parametrize("field", ["ItemReader", "ItemBatcher", "ResultWriter"])
-def test_what_cannot_be_run_yet_is_valid_but_refused(field: str) -> None:
-    value = {
-        "ItemReader": {"Resource": "arn:aws:states:::s3:getObject", "Parameters": {"Bucket": "b", "Key": "k"}},
-        "ItemBatcher": {"MaxItemsPerBatch": 2},
-        "ResultWriter": {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "b", "Prefix": "p"}},
-    }[field]
-    loaded = load(block(M=distributed(block(A=pass_()), **{field: value})))
-    assert [(each.code, each.location) for each in loaded.program.unsupported] == [
-        ("SM_UNSUPPORTED_FIELD", f"/States/M/{field}")
-    ]
-    with pytest.raises(DefinitionError, match=f"{field} cannot be run yet"):
-        loaded.require_runnable()
 
 
 def test_nesting_is_bounded() -> None:

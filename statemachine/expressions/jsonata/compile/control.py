@@ -23,9 +23,10 @@ def compile_block(node: Block, scope: Scope, depth: int) -> Evaluator:
             frame = Frame({}, frame, frame.base, frame.runtime)
         for expression in before:
             expression(input, frame)
-        return last(input, frame)
+        value = last(input, frame)
+        return unwrap(value) if type(value) is Sequence else value
 
-    return evaluate if names or before else last
+    return evaluate
 
 
 def compile_condition(node: Condition, scope: Scope, depth: int) -> Evaluator:
@@ -38,9 +39,9 @@ def compile_condition(node: Condition, scope: Scope, depth: int) -> Evaluator:
 
     def evaluate(input: Value, frame: Frame) -> Value:
         value = condition(input, frame)
-        if value is True or (value is not False and boolean(value)):
-            return then(input, frame)
-        return otherwise(input, frame)
+        chosen = then if value is True or (value is not False and boolean(value)) else otherwise
+        result = chosen(input, frame)
+        return unwrap(result) if type(result) is Sequence else result
 
     return evaluate
 

@@ -103,8 +103,8 @@ def _chain(steps: list[Select], cons: Evaluator | None, *, absolute: bool) -> Ev
         found: Any = input if isinstance(input, list) and not absolute else Sequence((input,))
         if cons is not None:
             found = cons(found, frame)
-            if found is UNDEFINED or not isinstance(found, list):
-                found = [found] if found is not UNDEFINED else []
+            if not isinstance(found, list):
+                found = Sequence() if found is UNDEFINED else Sequence((found,))
         for select in later:
             if not found:
                 return found
@@ -265,7 +265,7 @@ def _sort_step(step: Sort, scope: Scope, depth: int) -> Select:
 
 def compile_filter(predicate: Expression, scope: Scope, depth: int) -> Filter:
     """A predicate: a position, or a condition on each member; what it evaluates to decides."""
-    if isinstance(predicate, Number) and not predicate.predicates and predicate.group is None:
+    if isinstance(predicate, Number):
         return _position_filter(predicate.value)
     condition = core.compile_node(predicate, scope, depth)
     on_tuples = deferred(lambda: _tuple_filter(core.compile_node(predicate, scope.enter(ANY_NAME), depth)))

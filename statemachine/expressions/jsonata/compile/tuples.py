@@ -51,8 +51,8 @@ def compile_tuple_path(node: Path, scope: Scope, depth: int) -> Evaluator:
                 found = select(found, frame)
             elif first.focus is None:
                 found = cons(found, frame)
-            if found is UNDEFINED or not found:
-                return unwrap(found)
+            if (found is UNDEFINED or not found) and not first.tuple:
+                return unwrap(found) if group is None else group(found, frame)
         stream: TupleStream | None = None
         for step in steps:
             stream = step(stream, found, frame)

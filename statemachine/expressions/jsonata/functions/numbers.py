@@ -11,7 +11,7 @@ from statemachine.expressions.jsonata.arithmetic import as_float, divide, normal
 from statemachine.expressions.jsonata.errors import JsonataError
 from statemachine.expressions.jsonata.functions.rows import Row
 from statemachine.expressions.jsonata.runtime import Runtime
-from statemachine.expressions.jsonata.sequences import UNDEFINED, Value, boolean
+from statemachine.expressions.jsonata.sequences import UNDEFINED, Function, Value, boolean
 from statemachine.expressions.jsonata.texts import number_text
 
 _DECIMAL: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([Ee][-+]?[0-9]+)?")
@@ -180,12 +180,12 @@ def random(runtime: Runtime) -> Value:
 
 def to_boolean(_runtime: Runtime, value: Value) -> Value:
     """`$boolean`."""
-    return UNDEFINED if value is UNDEFINED else boolean(value)
+    return UNDEFINED if value is UNDEFINED else boolean(value) and not isinstance(value, Function)
 
 
 def not_(_runtime: Runtime, value: Value) -> Value:
     """`$not`."""
-    return UNDEFINED if value is UNDEFINED else not boolean(value)
+    return UNDEFINED if value is UNDEFINED else isinstance(value, Function) or not boolean(value)
 
 
 ROWS: Final[tuple[Row, ...]] = (
