@@ -104,9 +104,12 @@ class Document:
 
 
 def read_document(text: str | bytes) -> Document:
-    """Read user-supplied JSON strictly, keeping its text. Raises InvalidJsonError."""
-    raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
-    return Document(load_json(text), raw)
+    """Read user-supplied JSON strictly, keeping its text (but for a byte order mark). Raises InvalidJsonError."""
+    try:
+        raw = text.encode() if isinstance(text, str) else text
+    except UnicodeEncodeError as error:
+        raise InvalidJsonError(f"not Unicode: a lone surrogate at character {error.start}") from None
+    return Document(load_json(text), raw.removeprefix(b"\xef\xbb\xbf"))
 
 
 def load_json(text: str | bytes, max_depth: int = MAX_DEPTH) -> Json:

@@ -30,10 +30,19 @@ class Limits:
     """All variables of an execution (fact variables-limits)."""
     depth: int = 64
     """Parallel and Map states inside each other."""
+    express_seconds: int = 300
+    """How long an Express execution may run (fact limit-duration)."""
     reader_items: int = 100_000_000
     """Items that an ItemReader reads; a larger MaxItems counts as this (developer guide, ItemReader; recorded)."""
     reader_bytes: int = 268_435_456
     """Bytes that an ItemReader reads. Ours: the items of a Map are held in memory."""
+
+    def __post_init__(self) -> None:
+        """Refuse bounds with which nothing could ever run. Raises ValueError."""
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if value is not None and value < 1:
+                raise ValueError(f"{each.name} is {value}: a bound is at least 1, or None where that is allowed")
 
     def to_json(self) -> dict[str, int | None]:
         """The bounds by name, for a snapshot."""

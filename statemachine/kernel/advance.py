@@ -99,8 +99,11 @@ def _start(run: Activation) -> None:
     execution.history_length = 1
     run.history.append(HistoryEvent(1, "ExecutionStarted", execution.now_ms, 0, details))
     run.open_scope(None, 0, run.program.start_at, execution.input, {})
-    if run.program.timeout_seconds is not None:
-        deadline_ms = execution.now_ms + run.program.timeout_seconds * 1000
+    seconds = run.program.timeout_seconds
+    if execution.express:
+        seconds = min(seconds or execution.limits.express_seconds, execution.limits.express_seconds)
+    if seconds is not None:
+        deadline_ms = execution.now_ms + seconds * 1000
         run.start_timer(0, deadline_ms, Purpose.EXECUTION_TIMEOUT)
 
 

@@ -186,3 +186,13 @@ def test_type_names(value: Any, name: str) -> None:
 )
 def test_pointers(path: tuple[str | int, ...], text: str) -> None:
     assert pointer(path) == text
+
+
+def test_a_byte_order_mark_is_not_part_of_a_document() -> None:
+    assert read_document(b"\xef\xbb\xbf{}").encoded == b"{}"
+
+
+def test_a_document_is_unicode() -> None:
+    with pytest.raises(InvalidJsonError, match="lone surrogate at character 1"):
+        read_document('"\ud83d"')
+    assert read_document(rb'"\ud83d"').value == "\ud83d"
