@@ -125,6 +125,10 @@ class TaskTimedOutError(TaskTokenError):
     """Its task is over: it was answered, has timed out, or its execution has ended (fact limit-token-closed)."""
 
 
+class ActivityDoesNotExistError(StatemachineError):
+    """No activity of this ARN is known."""
+
+
 class StoreError(StatemachineError):
     """The store cannot be used: it is missing, damaged, of another version, full or read-only."""
 

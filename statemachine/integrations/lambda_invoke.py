@@ -21,8 +21,8 @@ from statemachine.integrations.base import TaskContext, TaskHandler
 from statemachine.integrations.lambda_ import LATEST, NamedFunction, compact, request_id
 from statemachine.jsonvalue import Json, load_json
 
-INVOKE: Final = re.compile(r"arn:[^:]*:states:[^:]*:[^:]*:lambda:invoke")
-"""The resource, without ``.waitForTaskToken``."""
+INVOKE: Final = re.compile(r"arn:[^:]*:states:[^:]*:[^:]*:lambda:invoke(?:\.waitForTaskToken)?")
+"""The resource. With ``.waitForTaskToken`` the function is called alike; its response is what TaskSubmitted shows."""
 
 
 def invoke_faults(arguments: Json) -> tuple[str, ...]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +90,8 @@ class FolderObjects:
 
     def put_object(self, bucket: str, key: str, data: bytes) -> None:
         """Write a file and its folders; the bucket must be there."""
+        import tempfile  # loaded only if it is used: start-up time is a feature
+
         path = self._path(bucket, key)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,8 +6,10 @@ Rules
 - A resource that is itself a target (``python:``, ``exec:``, ``http:``) needs no binding.
 - ``arn:aws:states:::lambda:invoke`` is performed here: it calls the binding of its FunctionName. Every other service
   must be bound as a whole; its handler gets the arguments as they are and returns the service's response, for
-  ``.sync`` that of the finished job. ``.waitForTaskToken`` is not performed here: bound, its handler's result
-  stands for the token's.
+  ``.sync`` that of the finished job. For ``.waitForTaskToken`` it makes the call and returns its response; the task
+  ends when the token, which is in its arguments and in its context, is answered. An activity's handler is its worker.
+- Activities that are polled, and executions of machines that the engine knows, need no binding: the engine sees to
+  them. A binding comes first.
 - What is missing, and every target that does not resolve, is known before anything runs (`missing`, `prepare`).
 """
 

@@ -27,6 +27,8 @@ from statemachine.program.resources import IntegrationPattern, Resource, Resourc
 T = TypeVar("T")
 
 MAX_NAME: Final = 80
+MAX_CAUSE: Final = 32_768
+"""Characters of a cause (API reference, HistoryEvent details)."""
 _FORBIDDEN_IN_NAMES: Final = re.compile(r"""[\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f\ud800-\udfff]""")
 _MACHINE: Final = re.compile(r"arn:[^:]*:states:([^:]*):([^:]*):stateMachine:([^:]+)(?::[^:]+)?")
 _SHOWN: Final = 30_000
@@ -158,7 +160,20 @@ def outcome(command: ScheduleTask, child: Child) -> Document | Failure:
     shown = _description(child, as_json=command.resource.endswith(".sync:2"))
     if child.status is ExecutionStatus.SUCCEEDED:
         return Document(shown)
-    return Failure(TASK_FAILED, encode_json(shown).decode())
+    return Failure(TASK_FAILED, _bounded(shown))
+
+
+def _bounded(shown: dict[str, Any]) -> str:
+    """A description as a cause, within AWS's length for one: the child's own cause is cut first, then its input is left
+    out. Causes within causes would otherwise double with every level."""
+    text = encode_json(shown).decode()
+    if len(text) > MAX_CAUSE and "Cause" in shown:
+        kept = max(0, len(shown["Cause"]) - (len(text) - MAX_CAUSE))
+        text = encode_json({**shown, "Cause": shown["Cause"][:kept]}).decode()
+    if len(text) > MAX_CAUSE:
+        left = {key: value for key, value in shown.items() if key not in ("Cause", "Input")}
+        text = encode_json({**left, "InputDetails": {"Included": False}}).decode()
+    return text
 
 
 def _description(child: Child, *, as_json: bool) -> dict[str, Any]:

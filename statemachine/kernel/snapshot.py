@@ -282,9 +282,7 @@ def _decode_operation(data: list[Any], documents: list[Document]) -> Operation:
         return Operation(number, frame, Purpose.READ_ITEMS, read)
     if purpose == Purpose.WRITE_RESULTS.value:
         state, resource, arguments, output_type, map_run, results = rest
-        write = WriteResults(
-            number, state, resource, documents[arguments], output_type, map_run, documents[results]
-        )
+        write = WriteResults(number, state, resource, documents[arguments], output_type, map_run, documents[results])
         return Operation(number, frame, Purpose.WRITE_RESULTS, write)
     if len(rest) == 1:
         return Operation(number, frame, Purpose(purpose), StartTimer(number, rest[0]))

@@ -10,26 +10,31 @@ import asyncio
 import os
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeAlias
 
-from statemachine.errors import ExecutionAlreadyExistsError, ExecutionOwnedError, StatemachineError
+from statemachine.errors import ExecutionAlreadyExistsError, ExecutionOwnedError, Failure, StatemachineError
 from statemachine.integrations.objects import ObjectStore, open_objects
 from statemachine.integrations.registry import Binding, TaskRegistry
 from statemachine.integrations.results import copy_json, find_fault
 from statemachine.jsonvalue import Document, Json
 from statemachine.kernel.advance import new_execution
 from statemachine.kernel.commands import Command, ExecutionStatus
-from statemachine.kernel.events import Event, ExecutionStarted, StopRequested
+from statemachine.kernel.events import Event, ExecutionStarted, StopRequested, TaskFailed, TaskSucceeded
 from statemachine.kernel.history import HistoryEvent
+from statemachine.kernel.nested import starts_execution
 from statemachine.kernel.snapshot import encode_execution
+from statemachine.kernel.tokens import ActivityTask
 from statemachine.limits import AWS_LIMITS, Limits
 from statemachine.program.load import Definition, LoadedDefinition, load, load_text
 from statemachine.program.nodes import Program
+from statemachine.program.resources import Resource, ResourceKind
+from statemachine.runtime.callbacks import Callbacks
 from statemachine.runtime.clock import Clock, SystemClock
+from statemachine.runtime.nested import NestedExecutions
 from statemachine.runtime.recovery import first_moves, recover
 from statemachine.runtime.results import ExecutionResult, result_of
 from statemachine.runtime.transfers import require_data
@@ -65,9 +70,10 @@ class Engine:
 
     `store` is a path, ``"memory"``, an open Store, or None for the default place (``STATEMACHINE_STORE`` or
     ``.statemachine/store.db``). `tasks` binds resources to functions, handlers or targets (integrations/registry.py);
-    `start` and `resume` may bind others. `concurrency` bounds the tasks that run at a time, `resource_concurrency`
-    those of a resource. `data` is where ItemReader and ResultWriter find their buckets: a folder, ``"s3"``, an
-    ObjectStore, or None for what ``STATEMACHINE_DATA`` says.
+    `start` and `resume` may bind others. `machines` are the state machines that tasks may start, by ARN or name;
+    `activities` the ARNs of those that workers poll (`get_activity_task`). `concurrency` bounds the tasks that run at a
+    time, `resource_concurrency` those of a resource. `data` is where ItemReader and ResultWriter find their buckets: a
+    folder, ``"s3"``, an ObjectStore, or None for what ``STATEMACHINE_DATA`` says.
     """
 
     def __init__(
@@ -75,6 +81,8 @@ class Engine:
         store: Store | str | Path | None = None,
         *,
         tasks: Tasks | None = None,
+        machines: Mapping[str, Definition | LoadedDefinition] | None = None,
+        activities: Iterable[str] = (),
         durability: Durability | str = Durability.FULL,
         limits: Limits = AWS_LIMITS,
         concurrency: int = DEFAULT_CONCURRENCY,
@@ -85,12 +93,15 @@ class Engine:
         _check_concurrency(concurrency, resource_concurrency or {})
         registry = _registry(tasks)
         chosen = Durability(durability)
+        known = {key: _loaded(each) for key, each in (machines or {}).items()}
         self._objects = open_objects(data)
         self._owns_store = store is None or isinstance(store, str | Path)
         self._store: Store = open_store(store) if store is None or isinstance(store, str | Path) else store
         self._registry = registry
         self._registries: dict[TaskRegistry, None] = {registry: None}
         """All that may hold connections."""
+        self._own: dict[TaskRegistry, int] = {}
+        """Those that were made for one execution, with how many are driven that use them: it and its children."""
         self._closing: dict[asyncio.Task[None], None] = {}
         self._durability = chosen
         self._limits = limits
@@ -104,6 +115,9 @@ class Engine:
             commit_in_thread=not isinstance(self._store, MemoryStore),
             objects=self._objects,
         )
+        self._callbacks = Callbacks(self._worker, self._store, self._clock, activities)
+        self._nested = NestedExecutions(self._worker, self._store, self._clock, known, self._begin, self._resume)
+        self._worker.takers += [self._callbacks, self._nested]
 
     @property
     def store(self) -> Store:
@@ -126,12 +140,20 @@ class Engine:
         """
         try:
             await self._worker.stop()
+            await self._nested.stop()
             for registry in list(self._registries):
                 self._close_registry(registry)
             await asyncio.gather(*self._closing, return_exceptions=True)
         finally:
             if self._owns_store:
                 self._store.close()
+
+    def _left(self, registry: TaskRegistry) -> None:
+        """An execution with a registry of its own is not driven any more."""
+        self._own[registry] -= 1
+        if not self._own[registry]:
+            del self._own[registry]
+            self._close_registry(registry)
 
     def _close_registry(self, registry: TaskRegistry) -> None:
         """Close a registry's connections in the background; `close` waits for it."""
@@ -171,21 +193,40 @@ class Engine:
         """
         self._worker.require_running()
         execution_id = _checked_name(name)
-        loaded = definition if isinstance(definition, LoadedDefinition) else load(definition)
+        loaded = _loaded(definition)
         loaded.require_runnable()
         document = _checked_input(input, self._limits)
         registry = self._given(tasks)
-        require_bound(loaded.program, registry)
-        require_data(loaded.program, self._objects)
+        self._require_bound(loaded.program, registry)
+        chosen = self._durability if durability is None else Durability(durability)
+        if tasks is not None and not isinstance(tasks, TaskRegistry):
+            self._own[registry] = 0
+        name_of_machine = machine_name or machine_name_of(loaded)
+        self._begin(loaded, document, execution_id, name_of_machine, registry, chosen, tasks_source)
+        return execution_id
+
+    def _begin(
+        self,
+        loaded: LoadedDefinition,
+        document: Document,
+        execution_id: str,
+        machine_name: str,
+        registry: TaskRegistry,
+        durability: Durability,
+        tasks_source: str | None = None,
+    ) -> Driven | None:
+        """Store and drive a new execution. None if the same one is there already; it is resumed if need be.
+
+        Raises ExecutionAlreadyExistsError if another one is.
+        """
         execution = new_execution(
             loaded.program,
             id=execution_id,
             input=document,
             seed=os.urandom(16),
-            machine_name=machine_name or machine_name_of(loaded),
+            machine_name=machine_name,
             limits=self._limits,
         )
-        chosen = self._durability if durability is None else Durability(durability)
         now_ms = self._clock.now_ms()
         new = NewExecution(
             id=execution_id,
@@ -193,7 +234,7 @@ class Engine:
             definition=loaded.text,
             definition_sha256=loaded.sha256,
             input=document,
-            durability=chosen,
+            durability=durability,
             started_ms=now_ms,
             snapshot=encode_execution(execution),
             tasks_source=tasks_source,
@@ -206,12 +247,13 @@ class Engine:
                 raise
             if existing.status is ExecutionStatus.RUNNING:
                 self._resume(execution_id, registry)
-            return execution_id
-        driven = Driven(execution, loaded.program, registry, chosen, sequence=0)
-        if tasks is not None and not isinstance(tasks, TaskRegistry):
-            driven.on_left = partial(self._close_registry, registry)  # made for this execution alone
+            return None
+        driven = Driven(execution, loaded.program, registry, durability, sequence=0)
+        if registry in self._own:
+            self._own[registry] += 1
+            driven.on_left = partial(self._left, registry)
         self._drive(driven, *first_moves(execution, now_ms))
-        return execution_id
+        return driven
 
     async def wait(self, execution_id: str) -> ExecutionResult:
         """Wait until an execution has ended; how it ended.
@@ -264,6 +306,31 @@ class Engine:
                 return found
             page = self._store.list(running, 200, page.cursor)
 
+    def _require_bound(self, program: Program, registry: TaskRegistry) -> None:
+        """Make the handlers of all Tasks of a program, and of the machines that it may start.
+
+        Raises UnboundResourceError or BindingError, listing all faults, or what `require_data` raises.
+        """
+        programs = [program]
+        if any(starts_execution(node.resource) for node in program.tasks()):
+            programs += [each.program for each in self._nested.machines.values()]
+        for each in programs:
+            require_data(each, self._objects)
+        registry.prepare(
+            (node.resource.text, node.static_function_name)
+            for each in programs
+            for node in each.tasks()
+            if not self._takes(node.resource, registry)
+        )
+
+    def _takes(self, resource: Resource, registry: TaskRegistry) -> bool:
+        """Whether the engine itself sees to a task, since nothing is bound to it."""
+        if registry.required(resource.text) is None:
+            return False
+        if resource.kind is ResourceKind.ACTIVITY:
+            return resource.text in self._callbacks.activities
+        return starts_execution(resource) and bool(self._nested.machines)
+
     def _resume(self, execution_id: str, registry: TaskRegistry) -> None:
         if execution_id not in self._worker:
             driven = self._claim(execution_id, registry, performs=True)
@@ -283,8 +350,7 @@ class Engine:
                 return None
             program = load_text(recovery.definition).program
             if performs:
-                require_bound(program, registry)
-                require_data(program, self._objects)
+                self._require_bound(program, registry)
             execution = recover(program, recovery)
         except BaseException:
             self._store.release(execution_id)
@@ -305,6 +371,36 @@ class Engine:
                 self._drive(driven, (), started)
         self._worker.post(execution_id, StopRequested(self._clock.now_ms(), error, cause))
         return await self.wait(execution_id)
+
+    async def send_task_success(self, token: str, output: Json = None) -> None:
+        """End a task by its token, with JSON data; it is stored when this returns.
+
+        Raises InvalidTokenError, TaskDoesNotExistError, TaskTimedOutError, and StatemachineError for an output that is
+        not JSON data, or if the execution is not driven by this engine.
+        """
+        fault = find_fault(output)
+        if fault is not None:
+            raise StatemachineError(f"the output is not JSON data: {fault}")
+        document = Document(copy_json(output))
+        await self._callbacks.send(token, lambda now_ms, operation: TaskSucceeded(now_ms, operation, document))
+
+    async def send_task_failure(self, token: str, error: str | None = None, cause: str | None = None) -> None:
+        """Fail a task by its token. Raises as `send_task_success`."""
+        failure = Failure(error, cause)
+        await self._callbacks.send(token, lambda now_ms, operation: TaskFailed(now_ms, operation, failure))
+
+    async def send_task_heartbeat(self, token: str) -> None:
+        """Say that a task is alive. Raises as `send_task_success`."""
+        self._callbacks.heartbeat(token)
+
+    async def get_activity_task(
+        self, activity_arn: str, worker_name: str | None = None, wait_seconds: float = 60.0
+    ) -> ActivityTask | None:
+        """Take a task of an activity, or wait for one; None if none comes in time.
+
+        Its token is answered like any other. Raises ActivityDoesNotExistError if the engine was not given the activity.
+        """
+        return await self._callbacks.poll(activity_arn, worker_name, wait_seconds)
 
     def describe(self, execution_id: str) -> ExecutionRecord:
         """One execution. Raises ExecutionNotFoundError."""
@@ -329,9 +425,8 @@ def machine_name_of(loaded: LoadedDefinition) -> str:
     return name or "StateMachine"
 
 
-def require_bound(program: Program, registry: TaskRegistry) -> None:
-    """Make the handlers of all Tasks of a program. Raises UnboundResourceError or BindingError, listing all faults."""
-    registry.prepare((node.resource.text, node.static_function_name) for node in program.tasks())
+def _loaded(definition: Definition | LoadedDefinition) -> LoadedDefinition:
+    return definition if isinstance(definition, LoadedDefinition) else load(definition)
 
 
 def _registry(tasks: Tasks | None) -> TaskRegistry:

@@ -71,6 +71,7 @@ class _MockedRegistry(TaskRegistry):
 
 class _MockedHandler:
     blocking = False
+
     def __init__(self, registry: _MockedRegistry, resource: str) -> None:
         self._registry = registry
         self._resource = resource

@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar
 from statemachine.errors import StatemachineError
 from statemachine.jsonvalue import Json
 from statemachine.kernel.history import HistoryEvent
+from statemachine.kernel.tokens import ActivityTask
 from statemachine.program.load import Definition
 from statemachine.runtime.engine import Engine
 from statemachine.runtime.results import ExecutionResult
@@ -95,6 +96,24 @@ class SyncEngine:
     def stop(self, execution_id: str, error: str | None = None, cause: str | None = None) -> ExecutionResult:
         """See `Engine.stop`."""
         return self._call(self._engine.stop(execution_id, error, cause))
+
+    def send_task_success(self, token: str, output: Json = None) -> None:
+        """See `Engine.send_task_success`."""
+        self._call(self._engine.send_task_success(token, output))
+
+    def send_task_failure(self, token: str, error: str | None = None, cause: str | None = None) -> None:
+        """See `Engine.send_task_failure`."""
+        self._call(self._engine.send_task_failure(token, error, cause))
+
+    def send_task_heartbeat(self, token: str) -> None:
+        """See `Engine.send_task_heartbeat`."""
+        self._call(self._engine.send_task_heartbeat(token))
+
+    def get_activity_task(
+        self, activity_arn: str, worker_name: str | None = None, wait_seconds: float = 60.0
+    ) -> ActivityTask | None:
+        """See `Engine.get_activity_task`."""
+        return self._call(self._engine.get_activity_task(activity_arn, worker_name, wait_seconds))
 
     def describe(self, execution_id: str) -> ExecutionRecord:
         """See `Engine.describe`."""

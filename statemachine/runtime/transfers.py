@@ -15,9 +15,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from statemachine.errors import ITEM_READER_FAILED, RESULT_WRITER_FAILED, Failure, StatemachineError, TaskError
-from statemachine.integrations.items import read_items
 from statemachine.integrations.objects import ENVIRONMENT, ObjectStore
-from statemachine.integrations.result_files import write_results
 from statemachine.jsonvalue import Document
 from statemachine.kernel.commands import ReadItems, WriteResults
 from statemachine.kernel.events import Event, ItemsRead, ItemsReadFailed, ResultsWriteFailed, ResultsWritten
@@ -92,8 +90,12 @@ class Transfers:
         if self._objects is None:
             raise TaskError(ITEM_READER_FAILED if reads else RESULT_WRITER_FAILED, NO_DATA)
         if isinstance(command, ReadItems):
+            from statemachine.integrations.items import read_items  # loaded only if it is used
+
             document = Document(read_items(self._objects, command))
         else:
+            from statemachine.integrations.result_files import write_results
+
             document = Document(write_results(self._objects, command))
         document.encoded  # noqa: B018 - written here, in the thread, and found here if it cannot be
         return document

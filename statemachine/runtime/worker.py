@@ -132,7 +132,10 @@ class TaskTaker(Protocol):
         """Take a task; False if it is not of this kind. One that was submitted is not begun again."""
 
     def drop(self, driven: Driven, operation: int) -> None:
-        """The task's end is not wanted any more."""
+        """Forget a task, if it was taken here: it is over, or not driven any more."""
+
+    def abort(self, driven: Driven, operation: int) -> None:
+        """The task's end is not wanted any more: stop what was begun for it. `drop` follows."""
 
 
 class Worker:
@@ -375,6 +378,14 @@ class Worker:
                 logger.exception("a listener failed; it is told nothing any more")
                 self.listeners.remove(listener)
 
+    def give_up(self, execution_id: str, error: Exception) -> None:
+        """Drive an execution no more, because of this error; it stays in the store as it was."""
+        driven = self._driven.get(execution_id)
+        if driven is not None:
+            self._give_up(driven, error)
+            with suppress(StoreError):
+                self._store.release(execution_id)
+
     def _give_up(self, driven: Driven, error: Exception) -> None:
         """Drop an execution that cannot go on; it stays in the store as it was."""
         for operation in driven.execution.operations:
@@ -409,6 +420,8 @@ class Worker:
             case ReadItems() | WriteResults():
                 self._transfers.perform(execution.id, command)
             case CancelOperation(operation=operation):
+                for taker in self.takers:
+                    taker.abort(driven, operation)
                 self._cancel(driven, operation)
             case CloseExecution():
                 self._leave(driven, None)
@@ -424,6 +437,8 @@ class Worker:
             driven.heartbeats[command.operation] = command.heartbeat_seconds * 1000
             beat = self._heartbeat_of(driven, command.operation)
         taken = any(taker.take(driven, command) for taker in self.takers)
+        if taken and not waits_for_token(command) and not is_activity(command):
+            driven.heartbeats.pop(command.operation, None)  # nobody beats for a nested execution
         if command.submitted and (taken or waits_for_token(command)):
             self.beat(driven, command.operation)
         elif not taken:
@@ -432,6 +447,8 @@ class Worker:
 
     def _cancel(self, driven: Driven, operation: int) -> None:
         driven.heartbeats.pop(operation, None)
+        for taker in self.takers:
+            taker.drop(driven, operation)
         self._timers.cancel((driven.execution.id, operation))
         self._timers.cancel((driven.execution.id, -operation))
         self._tasks.cancel((driven.execution.id, operation))
@@ -476,6 +493,11 @@ def waits_for_token(command: ScheduleTask) -> bool:
     return parse_resource(command.resource).pattern is IntegrationPattern.WAIT_FOR_TASK_TOKEN
 
 
+def is_activity(command: ScheduleTask) -> bool:
+    """Whether the task is one of an activity."""
+    return parse_resource(command.resource).kind is ResourceKind.ACTIVITY
+
+
 def _accepted(driven: Driven, event: Event) -> bool:
     """Whether an event may be applied: not if its sender waits for it and its task is over."""
     receipt = driven.receipts.pop(id(event), None)
@@ -484,8 +506,8 @@ def _accepted(driven: Driven, event: Event) -> bool:
     assert isinstance(event, TaskSucceeded | TaskFailed | ActivityStarted)
     waited = driven.execution.operations.get(event.operation)
     over = waited is None or waited.answer is not None
-    if not over and isinstance(event, ActivityStarted):
-        over = isinstance(waited.command, ScheduleTask) and waited.command.submitted
+    if waited is not None and isinstance(event, ActivityStarted) and isinstance(waited.command, ScheduleTask):
+        over = over or waited.command.submitted
     if over:
         _give(receipt, TaskTimedOutError("the task of this token is over"))
         return False

@@ -2,7 +2,7 @@
 
 Rules
 - Parent and children advance together: whoever has the earliest event goes first, the parent at the same time.
-- Children have their parent's `perform` and `machines`.
+- Children have their parent's `perform`, `machines`, `read_items` and `write_results`.
 - A parent that is taken up from a snapshot runs its children from their beginning.
 """
 
@@ -91,6 +91,8 @@ class ChildHosts:
             parent.perform,
             start_ms=execution.now_ms,
             reserialise=parent.reserialise,
+            read_items=parent.read_items,
+            write_results=parent.write_results,
             machines=parent.machines,
         )
         self.hosts.append(host)

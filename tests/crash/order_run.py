@@ -26,6 +26,8 @@ HERE = Path(__file__).parent
 EXAMPLE = HERE.parents[1] / "examples" / "order-fulfilment"
 NAME = "order-7"
 ORDER = {"orderId": 7, "sku": "teapot", "quantity": 2, "unitPrice": 19, "pickupInSeconds": 0, "paymentFailures": 1}
+WAITING = {**ORDER, "pickupInSeconds": 1}
+"""Its Wait is a commit of its own, and costs a second."""
 OUTPUT = {
     **ORDER,
     "prepared": {

@@ -27,7 +27,9 @@ def as_float(value: Number) -> float:
 def normal(value: Number) -> Number:
     """An int if it is whole and exact as a double, else a float."""
     if type(value) is int:
-        return value if -EXACT <= value <= EXACT else as_float(value)
+        if -EXACT <= value <= EXACT:
+            return value
+        value = as_float(value)
     return int(value) if -EXACT <= value <= EXACT and value == int(value) else value
 
 

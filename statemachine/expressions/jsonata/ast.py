@@ -2,11 +2,10 @@
 
 Rules
 - One class per kind of expression, closed in `Expression`; the compiler matches them exhaustively.
-- Nodes are mutable because a later part of the text changes earlier ones: `[]` marks a step that is already built, `%` the
-  step whose parent it names. Once `resolve` has returned, nothing changes a node.
+- Nodes are mutable because a later part of the text changes earlier ones: `[]` marks a step that is already built,
+  `%` the step whose parent it names. Once `resolve` has returned, nothing changes a node.
 - Positions are those of the original: UTF-16 units from 0 to the *end* of the token.
-- `Infix`, `EndOfText` and `Parentheses` of unresolved trees only: `resolve` replaces the infix operators that make paths,
-  predicates, groups, orders and bindings.
+- `Infix` and `EndOfText` are of unresolved trees only: `resolve` replaces the infix operators by what they make.
 """
 
 from __future__ import annotations

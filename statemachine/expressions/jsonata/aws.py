@@ -2,7 +2,8 @@
 
 Rules (facts measured on AWS, topic jsonata)
 - Numbers that must be whole are truncated towards zero.
-- `$range` follows the rule of sequences: one member is that member, none is nothing. `$partition` keeps its outer array.
+- `$range` follows the rule of sequences: one member is that member, none is nothing.
+- `$partition` keeps its outer array.
 - `$random(seed)` is java.util.Random(seed).nextDouble(). `$parse` is strict JSON: no repeated keys, nothing after the
   document; integers of 64 bits stay exact. `$parseInteger` of unreadable text is NaN.
 - What is wrong in an argument's value is D3137, in its type or number T0410.

@@ -30,7 +30,7 @@ class Limits:
     total_bytes: int = 64 * 1024 * 1024
     regex_steps: int = 2_000_000
     expression_chars: int = 256 * 1024
-    nesting: int = 150
+    nesting: int = 128
 
 
 DEFAULT_LIMITS = Limits()

@@ -2,7 +2,7 @@
 
 Rules
 - ``{{name}}`` stands for the field as JSON, ``{{{name}}}`` for the field as text.
-- The codes ``U1xxx`` are not of the original: they name the bounds of `Limits`. The wording of U1001 and U1003 is AWS's.
+- The codes ``U1xxx`` are not of the original: they name the bounds of `Limits`. U1001 and U1003 say what AWS says.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What an expression refers to, with positions: for checks before anything runs.
 
-`Reference` to a variable: `name` without its `$` ("" is the context, "$" the root) and the names of the path after it, so
-`$states.errorOutput.Error` has the fields ``("errorOutput", "Error")``. A top-level name is one that is looked up in the input of the
-whole expression, of which there is none in Step Functions.
+A reference to a variable has the `name` without its `$` ("" is the context, "$" the root) and the names of the path
+after it: `$states.errorOutput.Error` has the fields ``("errorOutput", "Error")``. A top-level name is one that is
+looked up in the input of the whole expression, of which there is none in Step Functions.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Rules
 - An infix operator changes what its left side resolved to; a chain of them is a loop, from the innermost out.
-- `%` becomes a variable (a slot) that the step whose parent is meant fills with its context. The slot goes up through the
-  steps before it (`level` counts how many) and out of the expression that contains it (`seeking`) until it is found.
+- `%` becomes a variable (a slot) that the step whose parent is meant fills with its context. The slot goes up through
+  the steps before it (`level` counts them) and out of the expression around it (`seeking`) until it is found.
 - Errors: S0206, S0207, S0209, S0210, S0213, S0215, S0216, S0217.
 """
 
@@ -45,6 +45,7 @@ from statemachine.expressions.jsonata.ast import (
     Wildcard,
 )
 from statemachine.expressions.jsonata.errors import JsonataError
+from statemachine.expressions.jsonata.parser import END
 
 MAX_SEEKS = 100_000
 """Steps that are visited for all `%` together: a path of n of them visits n² / 2."""
@@ -139,7 +140,7 @@ class _Resolver:
                     part.cons or (isinstance(part, Path) and part.steps[0].cons) for part in node.expressions
                 )
             case EndOfText():
-                raise JsonataError("S0207", position=node.position, token="(end)")
+                raise JsonataError("S0207", position=node.position, token=END)
             case _:
                 pass
         return node
@@ -323,7 +324,7 @@ def _as_name(step: Text) -> Name:
 
 
 def _pass_on(owner: Expression, part: Expression) -> None:
-    """What the part seeks further up, its owner seeks. The first list is shared: a long chain must not copy it each time."""
+    """What the part seeks further up, its owner seeks. The list is shared: a long chain must not copy it each time."""
     if not owner.seeking:
         owner.seeking = part.seeking
     elif owner.seeking is not part.seeking:

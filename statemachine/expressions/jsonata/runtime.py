@@ -106,7 +106,7 @@ Evaluator: TypeAlias = Callable[[Any, Frame], Any]
 
 
 class Native(Function):
-    """A function of the library. `implementation` takes the runtime and then the arguments that `signature` lets pass."""
+    """A function of the library. `implementation` takes the runtime, then the arguments that `signature` lets pass."""
 
     __slots__ = ("arity", "implementation", "name", "parameters", "signature")
 
@@ -322,12 +322,12 @@ def callback(function: Value, runtime: Runtime, depth: int) -> Callable[..., Val
     return lambda *arguments: apply(function, list(arguments), None, runtime, depth)
 
 
-def _unary_callback(function: Lambda, runtime: Runtime, depth: int) -> Callable[[Value], Value]:
+def _unary_callback(function: Lambda, runtime: Runtime, depth: int) -> Callable[..., Value]:
     code, input, outer = function.code, function.input, function.frame
     (parameter,) = code.parameters
     body = code.body(depth, runtime.limits.depth)
 
-    def call(value: Value) -> Value:
+    def call(value: Value = UNDEFINED, *_more: Value) -> Value:
         runtime.steps -= code.weight
         if runtime.steps < 0:
             raise JsonataError("U1002", max=runtime.limits.steps)
@@ -337,12 +337,12 @@ def _unary_callback(function: Lambda, runtime: Runtime, depth: int) -> Callable[
     return call
 
 
-def _binary_callback(function: Lambda, runtime: Runtime, depth: int) -> Callable[[Value, Value], Value]:
+def _binary_callback(function: Lambda, runtime: Runtime, depth: int) -> Callable[..., Value]:
     code, input, outer = function.code, function.input, function.frame
     first, second = code.parameters
     body = code.body(depth, runtime.limits.depth)
 
-    def call(left: Value, right: Value = UNDEFINED) -> Value:
+    def call(left: Value = UNDEFINED, right: Value = UNDEFINED, *_more: Value) -> Value:
         runtime.steps -= code.weight
         if runtime.steps < 0:
             raise JsonataError("U1002", max=runtime.limits.steps)

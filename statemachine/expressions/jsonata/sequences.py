@@ -3,8 +3,8 @@
 Rules
 - null is None, an object a dict, an array a list, a number an int or a float, and "nothing" is UNDEFINED.
 - The original marks its arrays with flags. Here the class of a list is its flag:
-  `list` an array from the data; `Sequence` what an expression selected, which as a result is its only member when it has
-  one, and nothing when it has none; `KeptSequence` one of a single member that stays (`[]`); `OuterWrapper` the
+  `list` an array from the data; `Sequence` what an expression selected, which as a result is its only member when it
+  has one, and nothing when it has none; `KeptSequence` one of a single member that stays (`[]`); `OuterWrapper` the
   input when that is an array; `TupleStream` a sequence of tuples (dicts with "@"); `ConsArray` an array written in the
   expression that a path does not flatten.
 - An array never changes once an expression can see it.

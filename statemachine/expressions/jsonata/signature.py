@@ -1,7 +1,7 @@
 """Function signatures such as `<s-(sf)n?:a<s>>`: parsed once, and checked here for all functions and lambdas.
 
 Rules
-- Each argument is one letter (s n b l a o f, m for nothing); the parameters are a regular expression over these letters.
+- Each argument is one letter (s n b l a o f, m for nothing); the parameters are a regular expression over letters.
 - So what a list of letters means is worked out once and kept: a `_Plan`.
 - A parameter with `-` that is left out takes the context; one of type `a` takes a single value as an array of it.
 - Errors: S0401, S0402 in the signature; T0410, T0411, T0412 in the arguments.

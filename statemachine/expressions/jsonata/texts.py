@@ -24,6 +24,9 @@ _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 
 def number_text(value: float) -> str:
     """A number as JavaScript prints it: ``1``, ``1e+21``, ``1.5e-7``, ``NaN``."""
+    if type(value) is float and 1e-4 <= abs(value) < 1e15:
+        text = repr(value)
+        return text[:-2] if text.endswith(".0") else text
     if type(value) is int:
         return str(value) if -(10**21) < value < 10**21 else number_text(_as_float(value))
     if not math.isfinite(value):
@@ -119,25 +122,31 @@ def _write_members(value: list[Any], parts: list[str], indent: int, newline: str
         parts.append("[]")
         return
     inner = newline + " " * indent
-    separator = "["
+    before = "[" + inner
     for member in value:
-        parts.append(separator + inner)
-        _write(member, parts, indent, inner, strict)
-        separator = ","
+        if type(member) is str:
+            parts.append(before + quoted(member))
+        else:
+            parts.append(before)
+            _write(member, parts, indent, inner, strict)
+        before = "," + inner
     parts.append(newline + "]")
 
 
 def _write_pairs(value: dict[str, Any], parts: list[str], indent: int, newline: str, strict: bool) -> None:
     inner = newline + " " * indent
     colon = ": " if indent else ":"
-    separator = "{"
+    before = "{" + inner
     for key, member in value.items():
-        if member is UNDEFINED:
+        if type(member) is str:
+            parts.append(f"{before}{quoted(key)}{colon}{quoted(member)}")
+        elif member is not UNDEFINED:
+            parts.append(f"{before}{quoted(key)}{colon}")
+            _write(member, parts, indent, inner, strict)
+        else:
             continue
-        parts.append(f"{separator}{inner}{quoted(key)}{colon}")
-        _write(member, parts, indent, inner, strict)
-        separator = ","
-    parts.append("{}" if separator == "{" else newline + "}")
+        before = "," + inner
+    parts.append("{}" if before[0] == "{" else newline + "}")
 
 
 def _json_float(value: float, strict: bool) -> str:

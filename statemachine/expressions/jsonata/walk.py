@@ -51,7 +51,7 @@ def children(node: Expression) -> Iterator[Expression]:
             yield value
 
 
-def parts(node: Expression) -> Iterator[Expression]:
+def parts(node: Expression) -> Iterator[Expression]:  # noqa: C901  # one case per kind
     """The parts of a resolved expression without those of its predicates, stages and group."""
     match node:
         case Path():

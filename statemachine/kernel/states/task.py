@@ -100,9 +100,7 @@ def started(run: Activation, operation: Operation, frame: Frame, node: TaskNode,
     operation.command = replace(command, submitted=True, deadline_ms=deadline)
 
 
-def submitted(
-    run: Activation, operation: Operation, frame: Frame, node: TaskNode, output: Document
-) -> Failure | None:
+def submitted(run: Activation, operation: Operation, frame: Frame, node: TaskNode, output: Document) -> Failure | None:
     """The call returned, the task goes on; or the failure, if the result breaks a limit. Only the first counts."""
     command = operation.command
     assert isinstance(command, ScheduleTask)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
@@ -29,16 +30,22 @@ from statemachine.errors import Failure, KernelError
 from statemachine.jsonvalue import Document, read_document
 from statemachine.kernel.commands import ExecutionStatus
 from statemachine.kernel.events import (
+    ActivityStarted,
     Event,
     ExecutionStarted,
+    ItemsRead,
+    ItemsReadFailed,
+    ResultsWriteFailed,
+    ResultsWritten,
     Resumed,
     StopRequested,
     TaskFailed,
     TaskHeartbeatLost,
+    TaskSubmitted,
     TaskSucceeded,
     TimerFired,
 )
-from statemachine.kernel.execution import Children, Execution, Frame, Operation, Phase, Scope
+from statemachine.kernel.execution import Children, Execution, Frame, Operation, Phase, Report, Scope
 from statemachine.kernel.snapshot import decode_event, decode_execution, encode_event, encode_execution
 from statemachine.limits import AWS_LIMITS, UNLIMITED, Limits
 
@@ -80,7 +87,7 @@ def test_every_field_has_been_something_else_than_its_default() -> None:
     """Guards the test above: a new field that no machine here fills would come back by luck."""
     seen: dict[str, set[str]] = {}
     executions = [under_way(express=True, limits=UNLIMITED).execution, under_way().execution]
-    executions += [_half(), _failing(), _returning(), _closed(), _failed()]
+    executions += [_half(), _failing(), _returning(), _mapped(), _closed(), _failed(), _answered()]
     executions[0].redrive_count = 2
     executions[0].synchronous = True
     executions[0].draws = 5
@@ -90,7 +97,7 @@ def test_every_field_has_been_something_else_than_its_default() -> None:
             for each in fields(value):
                 if getattr(value, each.name) not in (0, None, False, (), [], {}, ExecutionStatus.RUNNING, Phase.ENTER):
                     seen.setdefault(type(value).__name__, set()).add(each.name)
-    for kind in (Execution, Scope, Frame, Children, Operation):
+    for kind in (Execution, Scope, Frame, Children, Report, Operation):
         missing = {each.name for each in fields(kind)} - seen[kind.__name__]
         assert not missing, (kind, missing)
 
@@ -114,11 +121,21 @@ def _half() -> Execution:
     return driven.execution
 
 
+@contextmanager
+def no_fuel(execution: Execution) -> Iterator[None]:
+    """An event is applied, and nothing runs. No execution may have such limits, but any step may end there."""
+    limits, none = execution.limits, replace(AWS_LIMITS)
+    object.__setattr__(none, "fuel", 0)
+    execution.limits = none
+    yield
+    execution.limits = limits
+
+
 def _failing() -> Execution:
     """A failure that has not been handled yet."""
     driven = started(block(T=task(), U=wait(1)), limits=replace(AWS_LIMITS, fuel=1))
-    driven.execution.limits = replace(AWS_LIMITS, fuel=0)
-    driven.fail(driven.tasks[0].operation, Failure("E", None))
+    with no_fuel(driven.execution):
+        driven.fail(driven.tasks[0].operation, Failure("E", None))
     (frame,) = driven.execution.frames.values()
     assert (frame.phase, frame.failure) == (Phase.FAILED, Failure("E", None))
     return driven.execution
@@ -127,10 +144,21 @@ def _failing() -> Execution:
 def _returning() -> Execution:
     """A result that has not been taken yet, beside a timeout."""
     driven = started(block(T=task(TimeoutSeconds=5)), limits=replace(AWS_LIMITS, fuel=1))
-    driven.execution.limits = replace(AWS_LIMITS, fuel=0)
-    driven.succeed(driven.tasks[0].operation, {"r": None})
+    with no_fuel(driven.execution):
+        driven.succeed(driven.tasks[0].operation, {"r": None})
     (frame,) = driven.execution.frames.values()
     assert frame.result == Document({"r": None})
+    return driven.execution
+
+
+def _mapped() -> Execution:
+    """A map run in batches, one of them failed, whose results are to be written."""
+    writer = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "b"}}
+    batcher = {"MaxItemsPerBatch": 2, "MaxInputBytesPerBatch": 1000, "BatchInput": {"k": 1}}
+    each = distributed(block(F=task()), ItemBatcher=batcher, ResultWriter=writer, ToleratedFailureCount=2)
+    driven = started(block(D=each), [1, 2, 3])
+    driven.fail(driven.tasks[0].operation, Failure("E"), at=1)
+    driven.succeed(driven.tasks[0].operation, at=2)
     return driven.execution
 
 
@@ -142,6 +170,7 @@ def _walk(execution: Execution) -> Iterator[Any]:
         yield frame
         if frame.children is not None:
             yield frame.children
+            yield from frame.children.reports
 
 
 def test_what_goes_on_after_a_snapshot_is_the_same() -> None:
@@ -235,6 +264,26 @@ def test_limits_that_a_snapshot_does_not_name_keep_their_default() -> None:
     assert decode_execution(json.dumps(body).encode()).limits == AWS_LIMITS
 
 
+def _answered() -> Execution:
+    """A token was answered while the call was still being made; an activity was started."""
+    activity = "arn:aws:states:us-east-1:123456789012:activity:look"
+    token = task("arn:aws:states:::sqs:sendMessage.waitForTaskToken", Credentials={"RoleArn": "arn:aws:iam::1:role/r"})
+    driven = started(block(P=parallel(block(T=token), block(A=task(activity, TimeoutSeconds=9)))))
+    asked, looked = driven.tasks
+    driven.send(TaskSucceeded(START_MS, asked.operation, Document("early")))
+    driven.send(ActivityStarted(START_MS, looked.operation, "w"))
+    commands = {each.id: each.command for each in driven.execution.operations.values()}
+    assert commands[asked.operation] == asked
+    assert asked.role_arn == "arn:aws:iam::1:role/r"
+    assert commands[looked.operation] == replace(looked, submitted=True, deadline_ms=START_MS + 9000)
+    return driven.execution
+
+
+def test_tasks_that_others_end_come_back() -> None:
+    execution = _answered()
+    assert copy(execution) == execution
+
+
 EVENTS: list[Event] = [
     ExecutionStarted(START_MS),
     TaskSucceeded(START_MS, 3, Document(None)),
@@ -245,6 +294,13 @@ EVENTS: list[Event] = [
     TaskFailed(START_MS, 3, Failure(None, None)),
     TaskFailed(START_MS, 3, Failure("E\ud800", '"\n')),
     TaskHeartbeatLost(START_MS, 3),
+    TaskSubmitted(START_MS, 3, Document({"a": [1, ","]})),
+    ActivityStarted(START_MS, 3),
+    ActivityStarted(START_MS, 3, 'w",'),
+    ItemsRead(START_MS, 3, Document([{"a": ","}, None])),
+    ItemsReadFailed(START_MS, 3, Failure("E", "C")),
+    ResultsWritten(START_MS, 3, Document({"Bucket": "b", "Key": "k"})),
+    ResultsWriteFailed(START_MS, 3, Failure("E", None)),
     TimerFired(START_MS),
     StopRequested(START_MS),
     StopRequested(START_MS, "E", "C"),

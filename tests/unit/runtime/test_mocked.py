@@ -9,6 +9,7 @@ from statemachine.errors import TaskError, UnboundResourceError
 from statemachine.integrations.base import BindingError, TaskContext
 from statemachine.integrations.registry import TaskRegistry
 from statemachine.jsonvalue import Json
+from statemachine.runtime.engine import Engine
 from statemachine.runtime.mocked import mock_registry
 from statemachine.testing.mocks import Mocks
 
@@ -52,3 +53,24 @@ def test_what_is_missing_is_known_when_it_is_called() -> None:
         asyncio.run(call(registry, "Publish"))
     with pytest.raises(BindingError):
         registry.prepare(["Charge"])
+
+
+@pytest.mark.parametrize(
+    ("state", "ended"), [("Ask", ["TaskSubmitted", "TaskSucceeded"]), ("Other", ["TaskSubmitted"])]
+)
+def test_a_mock_answers_the_token_too(state: str, ended: list[str]) -> None:
+    """What is not mocked is only called: its token is for somebody else to answer."""
+    resource = "arn:aws:states:::sqs:sendMessage.waitForTaskToken"
+    definition = {"StartAt": state, "States": {state: {"Type": "Task", "Resource": resource, "End": True}}}
+
+    async def scenario() -> list[str]:
+        behind = TaskRegistry({resource: lambda: "sent"})
+        registry = mock_registry(Mocks.of_states({"Ask": [{"Return": 7}]}), behind)
+        async with Engine("memory", tasks=registry) as engine:
+            stored = asyncio.Event()
+            engine.add_listener(lambda _, history: stored.set() if history[-1].type != "TaskStarted" else None)
+            await engine.start(definition, name="one")
+            await stored.wait()
+            return [each.type for each in engine.history("one")][4:6]
+
+    assert asyncio.run(scenario())[:2] == ended

@@ -61,7 +61,7 @@ def compile_call(node: Call, scope: Scope, depth: int) -> Evaluator:
         return unwrap(result) if isinstance(result, Sequence) else result
 
     if node.keep_array or node.predicates or node.group is not None:
-        return lambda input, frame: call(input, frame, None)
+        return lambda context, frame: call(context, frame, None)
     return evaluate
 
 
@@ -136,7 +136,7 @@ def compile_lambda(node: Lambda, scope: Scope) -> Evaluator:
         return body, unit.height, unit.weight
 
     code = LambdaCode(tuple(node.parameters), node.signature, compile_body)
-    return lambda input, frame: LambdaFunction(code, frame, input)
+    return lambda context, frame: LambdaFunction(code, frame, context)
 
 
 def compile_partial(node: PartialCall, scope: Scope, depth: int) -> Evaluator:
@@ -153,7 +153,10 @@ def compile_partial(node: PartialCall, scope: Scope, depth: int) -> Evaluator:
         function = procedure_of(input, frame)
         if not isinstance(function, Function):
             raise JsonataError("T1008", position=position, token=name)
-        return Partial(function, values, [index for index, argument in enumerate(arguments) if argument is None])
+        if type(function) is Native and function.arity:
+            values = values[: function.arity]  # the original gives a native function its declared parameters only
+        open_at = [index for index, argument in enumerate(arguments) if argument is None and index < len(values)]
+        return Partial(function, values, open_at)
 
     return evaluate
 
@@ -175,7 +178,7 @@ def compile_chain(node: Chain, scope: Scope, depth: int) -> Evaluator:
 
 def _chained_call(left: Evaluator, right: Call, scope: Scope, depth: int) -> Evaluator:
     call = _compile_application(right, scope, depth)
-    return lambda input, frame: call(input, frame, [left(input, frame)])
+    return lambda context, frame: call(context, frame, [left(context, frame)])
 
 
 def _chained_function(node: Chain, left: Evaluator, right: Evaluator, depth: int) -> Evaluator:

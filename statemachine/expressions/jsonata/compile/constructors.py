@@ -66,7 +66,7 @@ def compile_object(node: ObjectConstructor, scope: Scope, depth: int) -> Evaluat
 def compile_group(selected: Evaluator, group: Group, scope: Scope, depth: int) -> Evaluator:
     """`selected{key: value}`."""
     grouping = _grouping(group.pairs, group.position, scope, depth)
-    return lambda input, frame: grouping(selected(input, frame), frame)
+    return lambda context, frame: grouping(selected(context, frame), frame)
 
 
 def _grouping(pairs: list[tuple[Expression, Expression]], position: int, scope: Scope, depth: int) -> Evaluator:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -38,7 +37,7 @@ from statemachine.expressions.jsonata.ast import (
 from statemachine.expressions.jsonata.compile import calls, constructors, control, names, operators, paths, transforms
 from statemachine.expressions.jsonata.compile.scope import Level, Scope, Unit, checked, too_deep
 from statemachine.expressions.jsonata.errors import JsonataError
-from statemachine.expressions.jsonata.runtime import Evaluator, Frame, Native
+from statemachine.expressions.jsonata.runtime import Evaluator, Frame
 from statemachine.expressions.jsonata.sequences import Sequence, Value, keep_singleton, unwrap
 
 
@@ -99,7 +98,7 @@ def _completed(node: Expression, evaluator: Evaluator, scope: Scope, depth: int)
     return evaluator
 
 
-def _compile_kind(node: Expression, scope: Scope, depth: int) -> tuple[Evaluator, int]:
+def _compile_kind(node: Expression, scope: Scope, depth: int) -> tuple[Evaluator, int]:  # noqa: C901  # one case per kind
     """The closure, and how much deeper than this node it goes without compiling its parts by themselves."""
     match node:
         case Text() | Number() | Constant():
@@ -143,7 +142,7 @@ def _compile_kind(node: Expression, scope: Scope, depth: int) -> tuple[Evaluator
         case Transform():
             return transforms.compile_transform(node, scope), 0
         case Placeholder():
-            raise JsonataError("S0201", position=node.position, token="?")
+            raise JsonataError("S0201", position=node.position, token="?")  # noqa: S106  # of syntax
         case Sort() | Infix() | EndOfText():
             raise AssertionError(f"{type(node).__name__} does not stand by itself")
         case _:
@@ -151,11 +150,11 @@ def _compile_kind(node: Expression, scope: Scope, depth: int) -> tuple[Evaluator
 
 
 def _filtered(evaluator: Evaluator, apply_filter: paths.Filter) -> Evaluator:
-    return lambda input, frame: apply_filter(evaluator(input, frame), frame)
+    return lambda context, frame: apply_filter(evaluator(context, frame), frame)
 
 
 def _kept(evaluator: Evaluator) -> Evaluator:
-    return lambda input, frame: unwrap(keep_singleton(evaluator(input, frame)))
+    return lambda context, frame: unwrap(keep_singleton(evaluator(context, frame)))
 
 
 def _unwrapped(evaluator: Evaluator) -> Evaluator:
@@ -164,6 +163,3 @@ def _unwrapped(evaluator: Evaluator) -> Evaluator:
         return unwrap(value) if isinstance(value, Sequence) else value
 
     return evaluate
-
-
-Functions = Mapping[str, Native]

@@ -21,6 +21,7 @@ from statemachine.expressions.jsonata.sequences import (
     deep_equal,
     is_number,
     less,
+    unwrap,
 )
 from statemachine.expressions.jsonata.texts import EXACT, string
 
@@ -195,8 +196,6 @@ def _field_of(input: Value, field: str) -> Value:
 
 
 def _only(value: Value) -> Value:
-    from statemachine.expressions.jsonata.sequences import unwrap
-
     return unwrap(value) if isinstance(value, Sequence) else value
 
 
@@ -270,7 +269,7 @@ def compile_negation(node: Negation, scope: Scope, depth: int) -> Evaluator:
             return normal(-value)
         if is_number(value):
             return -value
-        raise JsonataError("D1002", position=position, token="-", value=value)
+        raise JsonataError("D1002", position=position, token="-", value=value)  # noqa: S106  # of syntax
 
     return evaluate
 

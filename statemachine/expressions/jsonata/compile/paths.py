@@ -193,10 +193,8 @@ def _values(members: list[Any], field: str) -> list[Any]:
 
 def flattened(results: list[Any], frame: Frame | None, *, last: bool) -> list[Any]:
     """What a step hands on. Results that are arrays give their members; see the rules above for the last step."""
-    for index, value in enumerate(results):
-        if isinstance(value, list):
-            break
-    else:
+    index = next((at for at, value in enumerate(results) if isinstance(value, list)), None)
+    if index is None:
         return Sequence(results)
     if last and len(results) == 1 and not isinstance(results[0], Sequence):
         only: list[Any] = results[0]

@@ -2,8 +2,8 @@
 
 Rules
 - A unit is what is called at once: the whole text, or a lambda's body. Depth counts from 1 at its outermost node.
-- `Scope.levels` mirrors the frames at run time, the innermost first, without the root's: so the frame that has a variable
-  is known as so many steps outwards. A level whose names are None (tuples, `$eval`) may bind any name.
+- `Scope.levels` mirrors the frames at run time, the innermost first, without the root's: so the frame that has a
+  variable is known as so many steps outwards. A level whose names are None (tuples, `$eval`) may bind any name.
 """
 
 from __future__ import annotations

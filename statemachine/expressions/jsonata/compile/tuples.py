@@ -1,7 +1,7 @@
 """Paths with tuples: those that bind members (`@`), positions (`#`) or parents (`%`) on the way.
 
 Rules
-- A tuple is a dict: "@" has the context, the other entries are variables. Each step is evaluated in a frame of the tuple.
+- A tuple is a dict: "@" has the context, the other entries are variables. Each step has a frame of the tuple.
 - A step's result may be a stream itself (a block or path that seeks a parent): its tuples are merged into this one's.
 """
 
@@ -42,7 +42,7 @@ def compile_tuple_path(node: Path, scope: Scope, depth: int) -> Evaluator:
     keep_stream, keep = node.tuple, node.keep_singleton or node.keep_array
     group = None
     if node.group is not None:
-        group = constructors.compile_group(lambda input, _frame: input, node.group, scope, depth + 1)
+        group = constructors.compile_group(lambda context, _frame: context, node.group, scope, depth + 1)
 
     def evaluate(input: Value, frame: Frame) -> Value:
         found: Any = input if isinstance(input, list) and not absolute else Sequence((input,))

@@ -115,9 +115,11 @@ def replace(runtime: Runtime, text: Value, pattern: Value, replacement: Value, l
 
 
 def _replace_text(runtime: Runtime, text: str, pattern: str, replacement: Value, most: float) -> Value:
+    count = min(text.count(pattern), math.ceil(most) if math.isfinite(most) else len(text))
+    if count == 0:
+        return text
     if type(replacement) is not str:
         raise JsonataError("D3012", value=replacement)
-    count = min(text.count(pattern), math.ceil(most) if math.isfinite(most) else len(text))
     runtime.allocate(len(text) + count * (len(replacement) - len(pattern)))
     return text.replace(pattern, replacement, count)
 

@@ -84,7 +84,7 @@ def abs_(_runtime: Runtime, value: Value) -> Value:
 
 
 def round_number(value: float, precision: float = 0) -> int | float:
-    """Half to even, at so many decimal places; the decimal point is moved in the number's text, as the original does."""
+    """Half to even, at so many decimal places; the point is moved in the number's text, as the original does."""
     shifted = _shifted(value, precision) if precision else value
     if not math.isfinite(shifted):
         return math.nan if precision else shifted
@@ -147,20 +147,27 @@ def format_base(_runtime: Runtime, value: Value, radix: Value) -> Value:
             return ("-" if integer < 0 else "") + "".join(reversed(digits))
 
 
+def _given(picture: Value) -> str:
+    """A signature lets nothing pass for a text, but without a picture there is no format."""
+    if type(picture) is not str:
+        raise JsonataError("T0410", value=picture, index=2)
+    return picture
+
+
 def format_number(_runtime: Runtime, value: Value, picture: Value, options: Value) -> Value:
     """`$formatNumber`."""
     from statemachine.expressions.jsonata.pictures.numbers import format_number
 
     if value is UNDEFINED:
         return UNDEFINED
-    return format_number(value, picture, None if options is UNDEFINED else options)
+    return format_number(value, _given(picture), None if options is UNDEFINED else options)
 
 
 def format_integer(_runtime: Runtime, value: Value, picture: Value) -> Value:
     """`$formatInteger`."""
     from statemachine.expressions.jsonata.pictures.integers import format_integer
 
-    return UNDEFINED if value is UNDEFINED else format_integer(value, picture)
+    return UNDEFINED if value is UNDEFINED else format_integer(value, _given(picture))
 
 
 def parse_integer(_runtime: Runtime, text: Value, picture: Value) -> Value:
@@ -169,7 +176,7 @@ def parse_integer(_runtime: Runtime, text: Value, picture: Value) -> Value:
 
     if text is UNDEFINED:
         return UNDEFINED
-    result = parse_integer(text, picture)
+    result = parse_integer(text, _given(picture))
     return UNDEFINED if result is None else result
 
 

@@ -3,8 +3,8 @@
 Rules
 - A program is a list of instructions. What is still to be tried lies on a list, not on Python's stack.
 - The groups and loop marks are one tuple, so that going back costs nothing. A group is (start, end), or None.
-- JavaScript's particulars: an iteration clears the groups inside it, an optional iteration that matches nothing fails, a
-  reference to a group without a match matches the empty text, lookbehind matches from right to left.
+- JavaScript's particulars: an iteration clears the groups inside it, an optional iteration that matches nothing fails,
+  a reference to a group without a match matches the empty text, lookbehind matches from right to left.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from statemachine.expressions.jsonata.regex.syntax import (
     Choice,
     Look,
     Node,
-    Ranges,
     Reference,
     Repeat,
     Sequence,
@@ -98,7 +97,7 @@ def assemble(tree: Tree, *, multiline: bool, ignore_case: bool) -> Program:
 def _emit(program: Program, node: Node, multiline: bool, *, back: bool) -> None:
     match node:
         case Set():
-            program.emit(Op.SET_BACK if back else Op.SET, _test(node.ranges, program.ignore_case))
+            program.emit(Op.SET_BACK if back else Op.SET, _test(node, program.ignore_case))
         case Assertion():
             program.emit(Op.ASSERT, _condition(node.kind, multiline))
         case Capture():
@@ -138,7 +137,7 @@ def _emit_choice(program: Program, node: Choice, multiline: bool, *, back: bool)
 
 def _emit_repeat(program: Program, node: Repeat, multiline: bool, *, back: bool) -> None:
     if isinstance(node.body, Set) and node.greedy and not back:
-        program.emit(Op.RUN, _test(node.body.ranges, program.ignore_case), node.least, node.most)
+        program.emit(Op.RUN, _test(node.body, program.ignore_case), node.least, node.most)
         return
 
     def body() -> None:
@@ -164,7 +163,8 @@ def _emit_repeat(program: Program, node: Repeat, multiline: bool, *, back: bool)
         program.code[address] = split(len(program.code), address + 1)
 
 
-def _test(ranges: Ranges, ignore_case: bool) -> Test:
+def _test(node: Set, ignore_case: bool) -> Test:
+    ranges, negated = node.ranges, node.negated
     lows = [low for low, _ in ranges]
 
     def inside(code: int) -> bool:
@@ -172,11 +172,10 @@ def _test(ranges: Ranges, ignore_case: bool) -> Test:
         return at >= 0 and code <= ranges[at][1]
 
     def test(char: str) -> bool:
-        if inside(ord(char)):
-            return True
-        if not ignore_case:
-            return False
-        return any(len(other) == 1 and inside(ord(other)) for other in (char.lower(), char.upper()))
+        found = inside(ord(char)) or (
+            ignore_case and any(len(other) == 1 and inside(ord(other)) for other in (char.lower(), char.upper()))
+        )
+        return found is not negated
 
     ascii_table = [test(chr(code)) for code in range(128)]
 
@@ -188,7 +187,7 @@ def _test(ranges: Ranges, ignore_case: bool) -> Test:
 
 
 def _condition(kind: str, multiline: bool) -> Callable[[str, int], bool]:
-    is_word, ends_line = _test(WORD, ignore_case=False), _test(LINE_ENDS, ignore_case=False)
+    is_word, ends_line = _test(Set(WORD), ignore_case=False), _test(Set(LINE_ENDS), ignore_case=False)
     if kind == "^":
         return lambda text, at: at == 0 or (multiline and ends_line(text[at - 1]))
     if kind == "$":

@@ -1,4 +1,4 @@
-"""Searching with a regular expression: by `re` where its cost is bounded for this text, else by the counting machine."""
+"""Searching with a regular expression: by `re` where its cost for this text is bounded, else by counted steps."""
 
 from __future__ import annotations
 

@@ -62,9 +62,10 @@ def merged(ranges: Iterable[tuple[int, int]]) -> Ranges:
 
 @dataclass(frozen=True, slots=True)
 class Set:
-    """One character of a set."""
+    """One character of a set, or, negated, one that is not in it: with the flag i that is not its complement."""
 
     ranges: Ranges
+    negated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +242,10 @@ class _Parser:
                 self._at += len(opening)
                 body = self._choice()
                 self._close()
-                return Look(body, "behind" in meaning, "not" in meaning) if meaning else body
+                if meaning:
+                    return Look(body, "behind" in meaning, "not" in meaning)
+                # so a group of an assertion may be repeated, while an assertion may not
+                return Sequence((body,)) if isinstance(body, (Assertion, Look)) else body
         if self._peek(2) == "?<":
             self._at = self._source.index(">", self._at) + 1
         elif self._peek() == "?":
@@ -333,8 +337,7 @@ class _Parser:
             else:
                 ranges.append((low, high))
         self._at += 1
-        found = merged(ranges)
-        return Set(complement(found) if negated else found)
+        return Set(merged(ranges), negated)
 
     def _member(self, ranges: list[tuple[int, int]]) -> int | None:
         """One member of a class: its code, or None for a class within; it is added to the ranges."""

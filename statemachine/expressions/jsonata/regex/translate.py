@@ -119,8 +119,10 @@ def _nullable(node: Node) -> bool:
 
 
 def _cost(node: Node, *, trailing: bool) -> tuple[int, int]:
-    """Open repetitions that something follows, and the product of the constant factors. `trailing`: nothing that may fail
-    follows."""
+    """Open repetitions that something follows, and the product of the constant factors.
+
+    `trailing` says that nothing follows that may fail.
+    """
     match node:
         case Set() | Assertion() | Look() | Reference():
             return 0, 1
@@ -154,7 +156,7 @@ def _never_fails(node: Node) -> bool:
 def _pattern(node: Node, multiline: bool) -> str:
     match node:
         case Set():
-            return _set(node.ranges)
+            return _set(node.ranges, negated=node.negated)
         case Assertion():
             return _assertion(node.kind, multiline)
         case Capture():
@@ -176,12 +178,16 @@ def _pattern(node: Node, multiline: bool) -> str:
             assert_never(node)
 
 
-def _set(ranges: Ranges) -> str:
+def _set(ranges: Ranges, *, negated: bool = False) -> str:
     if not ranges:
-        return "(?!)"
+        return r"[\s\S]" if negated else "(?!)"
     if ranges == ((0, MAX_CODE),):
-        return r"[\s\S]"
-    return "[" + "".join(_code(low) if low == high else f"{_code(low)}-{_code(high)}" for low, high in ranges) + "]"
+        return "(?!)" if negated else r"[\s\S]"
+    return (
+        ("[^" if negated else "[")
+        + "".join(_code(low) if low == high else f"{_code(low)}-{_code(high)}" for low, high in ranges)
+        + "]"
+    )
 
 
 def _code(code: int) -> str:

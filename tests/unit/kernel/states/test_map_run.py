@@ -32,9 +32,9 @@ from statemachine.kernel.commands import CancelOperation, ReadItems, WriteResult
 from statemachine.kernel.events import (
     ItemsRead,
     ItemsReadFailed,
-    Resumed,
     ResultsWriteFailed,
     ResultsWritten,
+    Resumed,
     StopRequested,
 )
 from statemachine.kernel.execution import Purpose
@@ -266,8 +266,9 @@ def test_batches(fields: dict[str, Any], expected: list[Any]) -> None:
 
 
 def test_a_batch_is_never_larger_than_a_payload() -> None:
-    sizes = [len(each) for each in batches(["x" * 100_000] * 5, MaxItemsPerBatch=5)]
-    assert sizes == [2, 2, 1]
+    count = block(One=pass_(Parameters={"n.$": "States.ArrayLength($.Items)"}))
+    machine = block(Each=distributed(count, ItemReader=reader(), ItemBatcher={"MaxItemsPerBatch": 5}))
+    assert run(machine, data=Data(*["x" * 100_000] * 5)).output == [{"n": 2}, {"n": 2}, {"n": 1}]
 
 
 def test_batches_of_selected_items_in_jsonata() -> None:
