@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any, Final, TypeVar
@@ -22,7 +23,7 @@ from statemachine.jsonvalue import Document, Json, encode_json, read_document
 from statemachine.kernel.commands import ExecutionStatus, ScheduleTask
 from statemachine.kernel.execution import Execution
 from statemachine.kernel.randomness import derived_uuid
-from statemachine.program.resources import IntegrationPattern, Resource, ResourceKind
+from statemachine.program.resources import IntegrationPattern, Resource, ResourceKind, parse_resource
 
 T = TypeVar("T")
 
@@ -201,6 +202,19 @@ def _description(child: Child, *, as_json: bool) -> dict[str, Any]:
 def stop_cause(parent: Execution) -> str:
     """Why a child whose task is not waited for any more is stopped (fact sync-timeout-aborts-child)."""
     return f"The Task state in AWS Step Functions execution [{parent.arn}] which was managing this resource was aborted"
+
+
+def waited_for(parent: Execution) -> list[tuple[str, str]]:
+    """The children that an execution's tasks wait for, whether they were started yet or not: resource and name."""
+    names: list[tuple[str, str]] = []
+    for each in parent.operations.values():
+        command = each.command
+        if isinstance(command, ScheduleTask):
+            resource = parse_resource(command.resource)
+            if starts_execution(resource) and waits_for_child(resource):
+                with suppress(TaskError):  # it is refused when it is performed
+                    names.append((command.resource, start_request(parent, command).name))
+    return names
 
 
 def waits_for_child(resource: Resource) -> bool:

@@ -11,12 +11,19 @@ import os
 import re
 import uuid
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeAlias
 
-from statemachine.errors import ExecutionAlreadyExistsError, ExecutionOwnedError, Failure, StatemachineError
+from statemachine.errors import (
+    ExecutionAlreadyExistsError,
+    ExecutionNotFoundError,
+    ExecutionOwnedError,
+    Failure,
+    StatemachineError,
+)
 from statemachine.integrations.objects import ObjectStore, open_objects
 from statemachine.integrations.registry import Binding, TaskRegistry
 from statemachine.integrations.results import copy_json, find_fault
@@ -25,7 +32,7 @@ from statemachine.kernel.advance import new_execution
 from statemachine.kernel.commands import Command, ExecutionStatus
 from statemachine.kernel.events import Event, ExecutionStarted, StopRequested, TaskFailed, TaskSucceeded
 from statemachine.kernel.history import HistoryEvent
-from statemachine.kernel.nested import starts_execution
+from statemachine.kernel.nested import starts_execution, stop_cause
 from statemachine.kernel.snapshot import encode_execution
 from statemachine.kernel.tokens import ActivityTask
 from statemachine.limits import AWS_LIMITS, Limits
@@ -358,19 +365,27 @@ class Engine:
         return Driven(execution, program, registry, record.durability, record.sequence)
 
     async def stop(self, execution_id: str, error: str | None = None, cause: str | None = None) -> ExecutionResult:
-        """End an execution as ABORTED; its tasks and timers are cancelled. One that has ended stays as it is.
+        """End an execution as ABORTED; its tasks and timers are cancelled, and children that it waits for are stopped.
+        One that has ended stays as it is.
 
         Raises ExecutionNotFoundError, and ExecutionOwnedError while another process drives it.
         """
         self._worker.require_running()
+        children: list[str] = []
+        why = ""
         if execution_id not in self._worker:
             driven = self._claim(execution_id, self._registry, performs=False)
             if driven is not None:
+                children, why = self._nested.waited_for(driven), stop_cause(driven.execution)
                 # Nothing is performed any more: what is outstanding ends with it.
                 started = () if driven.execution.history_length else (ExecutionStarted(self._clock.now_ms()),)
                 self._drive(driven, (), started)
         self._worker.post(execution_id, StopRequested(self._clock.now_ms(), error, cause))
-        return await self.wait(execution_id)
+        result = await self.wait(execution_id)
+        for child in children:
+            with suppress(ExecutionNotFoundError, ExecutionOwnedError):  # not started yet, or another process's
+                await self.stop(child, None, why)
+        return result
 
     async def send_task_success(self, token: str, output: Json = None) -> None:
         """End a task by its token, with JSON data; it is stored when this returns.

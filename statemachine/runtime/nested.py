@@ -42,6 +42,7 @@ from statemachine.kernel.nested import (
     start_response,
     starts_execution,
     stop_cause,
+    waited_for,
     waits_for_child,
 )
 from statemachine.program.load import LoadedDefinition
@@ -136,6 +137,14 @@ class NestedExecutions:
         watched = self._watches.get((driven.execution.id, operation))
         if watched is not None:
             self._worker.post(watched[0], StopRequested(self._clock.now_ms(), None, stop_cause(driven.execution)))
+
+    def waited_for(self, driven: Driven) -> list[str]:
+        """The ids of the children that an execution's tasks wait for, as far as they are performed here."""
+        if not self.machines:
+            return []
+        return [
+            name for resource, name in waited_for(driven.execution) if driven.registry.required(resource) is not None
+        ]
 
     def _child(self, driven: Driven, command: ScheduleTask) -> Child:
         """The child of a task, started if it is not there. Raises TaskError."""

@@ -247,6 +247,7 @@ def apply(function: Value, arguments: list[Value], input: Value, runtime: Runtim
     result = _apply_once(function, arguments, input, runtime, depth)
     while type(result) is TailCall:
         call = result
+        runtime.step()
         try:
             result = _apply_once(call.function, call.arguments, input, runtime, depth)
         except JsonataError as error:

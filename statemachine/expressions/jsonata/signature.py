@@ -44,6 +44,9 @@ _CLASSES: Final = {
 }
 
 
+_DOUBLED: Final = re.compile(r"[-?+]{2}")
+
+
 def letter(value: Value) -> str:
     """The letter of a value's type."""
     found = _LETTERS.get(type(value))
@@ -56,7 +59,7 @@ def letter(value: Value) -> str:
 class _Parameter:
     type: str = ""
     pattern: str = ""
-    context_pattern: re.Pattern[str] | None = None
+    context_letters: str | None = None
     subtype: str | None = None
 
 
@@ -77,10 +80,9 @@ class Signature:
     def __init__(self, text: str) -> None:
         self.text = text
         self._parameters = tuple(_parse(text))
-        try:
-            self._pattern = re.compile("".join(f"({parameter.pattern})" for parameter in self._parameters) + r"\Z")
-        except re.error:
-            raise JsonataError("S0401", value=text, offset=0) from None
+        self._pattern: re.Pattern[str] | None = None
+        if _DOUBLED.search(text):
+            self._letters_pattern()  # may be no regular expression
         self._plan = lru_cache(maxsize=64)(self._make_plan)
 
     def validate(self, arguments: list[Any], context: Value) -> list[Any]:
@@ -90,8 +92,18 @@ class Signature:
             raise self._mismatch(arguments)
         return arguments if plan.plain else self._apply(plan, arguments, context)
 
+    def _letters_pattern(self) -> re.Pattern[str]:
+        """Made when first needed: most functions of the library are never called."""
+        if self._pattern is None:
+            groups = "".join(f"({parameter.pattern})" for parameter in self._parameters)
+            try:
+                self._pattern = re.compile(groups + r"\Z")
+            except re.error:
+                raise JsonataError("S0401", value=self.text, offset=0) from None
+        return self._pattern
+
     def _make_plan(self, letters: str) -> _Plan | None:
-        match = self._pattern.match(letters)
+        match = self._letters_pattern().match(letters)
         if match is None:
             return None
         taken = match.groups()
@@ -107,8 +119,8 @@ class Signature:
                     value = arguments[at]
                     at += 1
                     result.append(_as_array(value, single, taken, parameter, at) if parameter.type == "a" else value)
-            elif parameter.context_pattern is not None:
-                if not parameter.context_pattern.match(letter(context)):
+            elif parameter.context_letters is not None:
+                if letter(context) not in parameter.context_letters:
                     raise JsonataError("T0411", value=context, index=at + 1)
                 result.append(context)
             else:
@@ -152,7 +164,7 @@ def _parse(text: str) -> list[_Parameter]:
             previous = _Parameter(symbol, _CLASSES[symbol])
             parameters.append(previous)
         elif symbol == "-":
-            previous.context_pattern = re.compile(previous.pattern)
+            previous.context_letters = previous.pattern.strip("[]?+")
             previous.pattern += "?"
         elif symbol in "?+":
             previous.pattern += symbol

@@ -26,7 +26,7 @@ def number_text(value: float) -> str:
     """A number as JavaScript prints it: ``1``, ``1e+21``, ``1.5e-7``, ``NaN``."""
     if type(value) is float and 1e-4 <= abs(value) < 1e15:
         text = repr(value)
-        return text[:-2] if text.endswith(".0") else text
+        return text.removesuffix(".0")
     if type(value) is int:
         return str(value) if -(10**21) < value < 10**21 else number_text(_as_float(value))
     if not math.isfinite(value):

@@ -130,6 +130,22 @@ def test_stopping_the_parent(suffix: str, status: str) -> None:
     run_virtual(scenario)
 
 
+def test_stopping_a_parent_that_was_interrupted() -> None:
+    async def scenario() -> None:
+        store = MemoryStore()
+        async with engine_on(RESTS, store) as engine:
+            await engine.start(starts(".sync"), {}, name="one")
+            await settle()
+        async with engine_on(RESTS, store) as engine:
+            await engine.stop("one")
+            child = engine.describe("kid")
+            assert child.status is ExecutionStatus.ABORTED
+            assert child.failure is not None
+            assert (child.failure.cause or "").endswith("was aborted")
+
+    run_virtual(scenario)
+
+
 def test_a_childs_token_ends_the_task() -> None:
     async def scenario() -> None:
         tokens: list[str] = []
