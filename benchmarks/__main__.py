@@ -56,7 +56,8 @@ def _best(name: str, store: str, size: int, folder: Path, repeat: int) -> dict[s
 def _show(rows: list[dict[str, object]]) -> None:
     if len(rows) == 1:
         print(
-            f"{'workload':<10} {'store':<8} {'size':>9} {'unit':<12} {'per CPU s':>11} {'CPU s':>8} {'peak MB':>8}  answer"
+            f"{'workload':<10} {'store':<8} {'size':>9} {'unit':<12} {'per CPU s':>11} "
+            f"{'CPU s':>8} {'peak MB':>8}  answer"
         )
     row = rows[-1]
     print(

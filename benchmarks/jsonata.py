@@ -25,7 +25,8 @@ STATES = {"input": {"order": {"id": 7, "lines": ITEMS[:10], "name": "teapot"}, "
 EXPRESSIONS = {
     "path": "$states.input.order.id",
     "arithmetic": "$n * 2 + $states.input.order.id - 1",
-    "object with functions": "{'name': $uppercase($states.input.order.name), 'total': $sum($states.input.order.lines.(price * qty)), 'size': $count($states.input.order.lines)}",
+    "object with functions": "{'name': $uppercase($states.input.order.name), 'size': $count($states.input.order.lines),"
+    " 'total': $sum($states.input.order.lines.(price * qty))}",
     "filter of 100 items": "$states.input.items[price > 50 and qty < 5]",
     "map of 1,500 items": "$map($states.input.many, function($v) { {'id': $v.id, 'total': $v.price * $v.qty} })",
     "group and sort": "$states.input.items{tag: $sum(price)}",

@@ -76,9 +76,9 @@ async def _noop(_: Any) -> Any:
 
 async def _run(workload: Workload, store: str, size: int, folder: Path, place: Path) -> tuple[Any, float]:
     definition = folder / f"{workload.definition}.asl.json"
-    resources = {each for each in _resources(json.loads(definition.read_text(encoding="utf-8")))}
+    resources = _resources(json.loads(definition.read_text(encoding="utf-8")))
     data = workload.make_input(folder, size)
-    tasks = {each: _noop for each in resources}
+    tasks = dict.fromkeys(resources, _noop)
     where = "memory" if store == "memory" else place / "store.db"
     async with Engine(where, tasks=tasks, limits=UNLIMITED) as engine:
         started = time.process_time()

@@ -358,7 +358,7 @@ class Engine:
             program = load_text(recovery.definition).program
             if performs:
                 self._require_bound(program, registry)
-            execution = recover(program, recovery)
+            execution = recover(program, recovery, lambda after: self._store.history(execution_id, after))
         except BaseException:
             self._store.release(execution_id)
             raise

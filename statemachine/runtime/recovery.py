@@ -7,29 +7,40 @@ again, with the same operation ids.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from itertools import zip_longest
+
 from statemachine.errors import ReplayMismatchError
+from statemachine.jsonvalue import encode_json
 from statemachine.kernel.advance import advance, outstanding
 from statemachine.kernel.commands import Command
 from statemachine.kernel.events import Event, ExecutionStarted
 from statemachine.kernel.execution import Execution
+from statemachine.kernel.history import HistoryEvent, to_api
 from statemachine.kernel.snapshot import decode_event, decode_execution
 from statemachine.program.nodes import Program
 from statemachine.store.base import Recovery
 
 
-def recover(program: Program, recovery: Recovery) -> Execution:
-    """The execution as it was after its last stored event. Raises ReplayMismatchError, or KernelError."""
+def recover(program: Program, recovery: Recovery, recorded: Callable[[int], Iterable[HistoryEvent]]) -> Execution:
+    """The execution as it was after its last stored event. `recorded(after)` gives the stored history from there.
+
+    Raises ReplayMismatchError at the first event of the history that comes out differently, or KernelError.
+    """
     execution = decode_execution(recovery.snapshot)
+    before = execution.history_length
+    derived: list[HistoryEvent] = []
     for encoded in recovery.events:
-        advance(program, execution, decode_event(encoded))
-    record = recovery.record
-    if execution.history_length != record.history_length:
-        raise ReplayMismatchError(
-            min(execution.history_length, record.history_length) + 1,
-            f"{record.history_length} history events, {record.status}",
-            f"{execution.history_length} history events, {execution.status}",
-        )
+        derived += advance(program, execution, decode_event(encoded)).history
+    stored = list(recorded(before)) if derived or recovery.record.history_length > before else []
+    for actual, expected in zip_longest(derived, stored):
+        if actual != expected:
+            raise ReplayMismatchError((actual or expected).id, _shown(expected), _shown(actual))
     return execution
+
+
+def _shown(event: HistoryEvent | None) -> str:
+    return "nothing" if event is None else encode_json(to_api(event)).decode()
 
 
 def first_moves(execution: Execution, now_ms: int) -> tuple[tuple[Command, ...], tuple[Event, ...]]:

@@ -175,7 +175,10 @@ def append(first: Value, second: Value) -> Value:
 def plain(value: Value) -> Value:
     """A result without sequences: lists of class `list` all the way down, null where nothing is inside an array."""
     if isinstance(value, list):
-        return [None if member is UNDEFINED else plain(member) for member in value]
+        return [
+            plain(member) if isinstance(member, list | dict) else None if member is UNDEFINED else member
+            for member in value
+        ]
     if type(value) is dict:
-        return {key: plain(member) for key, member in value.items()}
+        return {key: plain(member) if isinstance(member, list | dict) else member for key, member in value.items()}
     return value

@@ -275,7 +275,14 @@ def compile_negation(node: Negation, scope: Scope, depth: int) -> Evaluator:
 
 
 def _comparison(token: str) -> Callable[[Value, Value, Runtime], Value]:
-    return lambda first, second, _runtime: compare(token, first, second)
+    quick = _COMPARISONS[token]
+
+    def operation(first: Value, second: Value, _runtime: Runtime) -> Value:
+        if type(first) is int and type(second) is int:
+            return quick(first, second)
+        return compare(token, first, second)
+
+    return operation
 
 
 _OPERATORS: Final[dict[str, Callable[[Value, Value, Runtime], Value]]] = {

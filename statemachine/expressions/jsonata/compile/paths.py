@@ -158,7 +158,21 @@ def _variable_fields(variable: Variable, fields: tuple[str, ...], scope: Scope) 
                 return UNDEFINED
         return unwrap(value) if isinstance(value, Sequence) else value
 
-    return evaluate
+    if len(fields) > 1:
+        return evaluate
+    (only,) = fields
+
+    def evaluate_one(input: Value, frame: Frame) -> Value:
+        """The commonest path of all, `$v.name`, by its commonest values."""
+        value = raw(input, frame)
+        if type(value) is dict:
+            found = value.get(only, UNDEFINED)
+            kind = type(found)
+            if kind is int or kind is str or kind is dict:
+                return found
+        return evaluate(input, frame)
+
+    return evaluate_one
 
 
 def _select_counted(members: list[Any], fields: tuple[str, ...], frame: Frame, *, flatten: bool = True) -> Value:
