@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -33,6 +34,8 @@ WAL_BYTES: Final = 67_108_864
 """What is left of the log's file when it has been larger."""
 CACHE_KIB: Final = 16_384
 """The writer's page cache."""
+
+_RETRY_SECONDS: Final = 0.005
 
 _SYNCHRONOUS: Final = {Durability.FULL: "FULL", Durability.NORMAL: "NORMAL", Durability.NONE: "NORMAL"}
 
@@ -82,7 +85,7 @@ class Connections:
         connection = self._connect("mode=rw")
         try:
             version(connection, self.location)
-            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            mode = self._switch_to_wal(connection)
             if mode != "wal":
                 raise StoreError(
                     f"store {self.location}: its file system does not support a write-ahead log (a network file "
@@ -102,6 +105,19 @@ class Connections:
             connection.close()
             raise
         return connection
+
+    def _switch_to_wal(self, connection: sqlite3.Connection) -> str:
+        """The journal mode. SQLite does not wait for this one lock, which processes that create the same store at once
+        contend for: so we do."""
+        until = time.monotonic() + self._busy_seconds
+        while True:
+            try:
+                (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+                return str(mode)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+            time.sleep(_RETRY_SECONDS)
 
     def _open_read_only(self) -> sqlite3.Connection:
         connection = self._connect("mode=ro")
