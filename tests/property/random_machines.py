@@ -1,4 +1,4 @@
-"""Random JSONPath machines, with what their tasks answer.
+"""Random machines, with states of both query languages, and what their tasks answer.
 
 A machine is blocks of states within a bound of depth and width. Every loop counts its rounds in a variable, so that
 every machine ends, or fails, within some hundred events. Some states fail on purpose: a path that leads nowhere, a text
@@ -69,7 +69,10 @@ class _Maker:
             kinds = [self._pass, self._wait, self._task, self._task]
             kinds += [self._parallel, self._map, self._map] if depth else []
             name = f"S{next(self._numbers)}"
-            states[name] = {**self._one_of(*kinds)(name, depth), **self._assign()}
+            if self._random.random() < 0.35:
+                states[name] = {"QueryLanguage": "JSONata", **self._jsonata(name, depth)}
+            else:
+                states[name] = {**self._one_of(*kinds)(name, depth), **self._assign()}
         if self._random.random() < 0.15:
             self._add_loop(states)
         states[f"S{next(self._numbers)}"] = self._one_of(pass_(), pass_(), succeed(), succeed(), fail("A", "C"))
@@ -95,6 +98,66 @@ class _Maker:
     def _assign(self) -> State:
         given = self._one_of(*[None] * 4, {"v": [1]}, {"v.$": "$"}, {"w.$": "$$.State.Name", "v.$": "$v"})
         return {} if given is None else {"Assign": given}
+
+    def _jsonata(self, name: str, depth: int) -> State:
+        """A state in JSONata: every field that may be an expression is one, some of which fail."""
+        state = self._one_of(*[self._jsonata_simple, self._jsonata_task] * 2, *[self._jsonata_nested] * bool(depth))
+        assign = self._one_of(
+            *[None] * 4,
+            {"v": "{% [$count($states.input)] %}"},
+            {"v": "{% $states.input %}"},
+            {"w": "{% $states.context.State.Name %}", "v": "{% $v %}"},
+            {"v": "{% $shuffle([1..4]) %}"},
+        )
+        return {**state(name, depth), **({} if assign is None else {"Assign": assign})}
+
+    def _jsonata_simple(self, name: str, depth: int) -> State:
+        if self._random.random() < 0.3:
+            return wait(self._one_of("{% $states.context.Execution.Input.n %}", "{% $count($v) %}", "{% 'x' %}"))
+        output = self._one_of(
+            None,
+            "{% $states.input %}",
+            {"k": "{% $uuid() %}", "l": ["{% $random() %}", "{% $millis() %}"]},
+            "{% $v %}",
+            "{% $states.input.absent %}",
+            "{% $map([1..3], function($x) { $x * $states.context.Execution.Input.n }) %}",
+            "{% 1 / 0 %}",
+            "{% $error('no') %}",
+        )
+        return pass_(**({} if output is None else {"Output": output}))
+
+    def _jsonata_task(self, name: str, depth: int) -> State:
+        made = self._task(name, depth)
+        kept = {key: made[key] for key in ("Type", "Resource", "TimeoutSeconds", "HeartbeatSeconds") if key in made}
+        fields: State = {**kept, **self._jsonata_recovery(made)}
+        if self._random.random() < 0.5:
+            fields["Arguments"] = self._one_of({"k": "{% $states.input %}"}, {}, "{% $states.input.absent %}")
+        if self._random.random() < 0.5:
+            fields["Output"] = self._one_of("{% $states.result %}", {"k": "{% $states.result.k %}"}, {"l": "{% $v %}"})
+        return fields
+
+    def _jsonata_nested(self, name: str, depth: int) -> State:
+        recovery = self._jsonata_recovery(self._recovery())
+        if self._random.random() < 0.4:
+            branches = [self.block(depth - 1) for _ in range(self._random.randint(1, 3))]
+            return parallel(
+                *branches, **recovery, Output=self._one_of("{% $states.result[0] %}", "{% $states.result %}")
+            )
+        fields: State = {"Items": self._one_of("{% $states.context.Execution.Input.l %}", "{% $v %}", [1, "{% $v %}"])}
+        fields["MaxConcurrency"] = self._one_of(0, 1, 2, "{% $states.context.Execution.Input.n %}")
+        if self._random.random() < 0.5:
+            fields["ItemSelector"] = {"k": "{% $states.context.Map.Item.Value %}", "n": "{% $states.input.n %}"}
+        return map_(self.block(depth - 1), **fields, **recovery)
+
+    def _jsonata_recovery(self, fields: State) -> State:
+        """Retry as it is, and Catch with what JSONata has in place of ResultPath."""
+        found: State = {"Retry": fields["Retry"]} if "Retry" in fields else {}
+        if "Catch" in fields:
+            more = self._one_of(
+                {}, {"Output": "{% $states.errorOutput.Error %}"}, {"Assign": {"v": "{% $states.errorOutput %}"}}
+            )
+            found["Catch"] = [{"ErrorEquals": each["ErrorEquals"], "Next": "", **more} for each in fields["Catch"]]
+        return found
 
     def _pass(self, name: str, depth: int) -> State:
         return pass_(
