@@ -131,10 +131,8 @@ class _Running:
 
 
 def _live_display(visits: dict[str, Visits], *, many: bool) -> Any:
-    try:
-        from rich.console import Console
-        from rich.live import Live
-    except ImportError:
-        return None
+    from rich.console import Console
+    from rich.live import Live
+
     running = _Running(visits, many=many)
     return Live(running, console=Console(stderr=True), refresh_per_second=8, transient=True)
