@@ -13,6 +13,7 @@ Names are loaded when they are used: importing this package is cheap.
 from __future__ import annotations
 
 import importlib
+import os.path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
     from statemachine.runtime.sync import SyncEngine, run
 
 __version__ = "0.1.0"
+
+if os.path.exists(os.path.join(os.path.dirname(__file__), "statemachine.py")):  # noqa: PTH110, PTH118, PTH120 - pathlib is slow to import
+    raise ImportError(
+        "the files of python-statemachine are mixed with those of asl-statemachine: both install a package named "
+        "'statemachine'. Remove both (pip uninstall python-statemachine asl-statemachine) and install asl-statemachine"
+    )
 
 _HOMES = {
     "DefinitionError": "errors",

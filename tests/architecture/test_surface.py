@@ -52,3 +52,15 @@ def test_every_example_has_a_definition_and_a_test() -> None:
         if folder.is_dir():
             assert list(folder.glob("*.asl.*")), f"{folder.name} has no definition"
             assert folder.name in tested, f"{folder.name} has no test"
+
+
+def test_a_mix_with_the_other_package_of_this_name_is_refused(tmp_path: Path) -> None:
+    mixed = tmp_path / "statemachine"
+    mixed.mkdir()
+    (mixed / "__init__.py").write_text(Path(statemachine.__file__).read_text(encoding="utf-8"), encoding="utf-8")
+    (mixed / "statemachine.py").touch()
+    done = subprocess.run(
+        [sys.executable, "-c", "import statemachine"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "pip uninstall python-statemachine" in done.stderr

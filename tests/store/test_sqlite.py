@@ -562,3 +562,11 @@ def test_lists_read_an_index_in_order(open_sqlite: Open, where: Filter) -> None:
     lines = [line for line in plan(open_sqlite(), where).splitlines() if "executions" in line]
     assert any("USING COVERING INDEX executions_by_" in line for line in lines)
     assert all("INDEX" in line or "INTEGER PRIMARY KEY" in line for line in lines)
+
+
+def test_processes_that_create_a_store_at_once_all_get_it(tmp_path: Path) -> None:
+    code = "import sys; from statemachine.store import open_store; open_store(sys.argv[1]).close()"
+    command = [sys.executable, "-c", code, str(tmp_path / "new.db")]
+    started = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(8)]
+    errors = [each.communicate()[1] for each in started]
+    assert errors == [""] * 8
