@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from statemachine.jsonvalue import pointer
 
+SCHEMA_VALIDATION_FAILED: Final = "SCHEMA_VALIDATION_FAILED"
+"""AWS's code for everything about fields and their values."""
 JsonPath: TypeAlias = tuple[str | int, ...]
 """A place in a definition: the keys and indexes from its root, for instance ``("States", "Pay", "Next")``."""
 

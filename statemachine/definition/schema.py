@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from statemachine.definition.diagnostics import Diagnostic, JsonPath
+from statemachine.definition.diagnostics import SCHEMA_VALIDATION_FAILED, Diagnostic, JsonPath
 from statemachine.definition.fields import STATE_TYPES
 from statemachine.jsonvalue import Json
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import ValidationError
 
-SCHEMA_VALIDATION_FAILED: Final = "SCHEMA_VALIDATION_FAILED"
 SCHEMA_NAMES: Final = ("state-machine", "state", "common", *(name.lower() for name in STATE_TYPES))
 _BASE: Final = "file:///schemas/"
 

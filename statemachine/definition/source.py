@@ -26,14 +26,13 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final, NoReturn
 
-from statemachine.definition.diagnostics import Diagnostic, JsonPath, Position
+from statemachine.definition.diagnostics import SCHEMA_VALIDATION_FAILED, Diagnostic, JsonPath, Position
 from statemachine.definition.jsontext import Fault, Scan, scan_json
 from statemachine.errors import DefinitionError, InvalidJsonError
 from statemachine.jsonvalue import Json, load_json
 from statemachine.limits import DEFINITION_LIMITS, DefinitionLimits
 
 INVALID_JSON: Final = "INVALID_JSON_DESCRIPTION"
-SCHEMA_VALIDATION_FAILED: Final = "SCHEMA_VALIDATION_FAILED"
 INVALID_YAML: Final = "SM_INVALID_YAML"
 INVALID_ENCODING: Final = "SM_INVALID_ENCODING"
 DUPLICATE_KEY: Final = "SM_DUPLICATE_KEY"

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from statemachine.definition import fields
-from statemachine.definition.diagnostics import Diagnostic, JsonPath, Severity
+from statemachine.definition.diagnostics import SCHEMA_VALIDATION_FAILED, Diagnostic, JsonPath, Severity
 from statemachine.definition.fields import Field, JsonType, Shape
 from statemachine.definition.model import QueryLanguage
 from statemachine.errors import ALL
@@ -25,7 +25,6 @@ from statemachine.jsonvalue import Json, is_number
 from statemachine.limits import AWS_LIMITS
 from statemachine.timestamps import parse_timestamp
 
-SCHEMA_VALIDATION_FAILED: Final = "SCHEMA_VALIDATION_FAILED"
 INVALID_STATE_NAME: Final = "INVALID_STATE_NAME"
 INVALID_LABEL_NAME: Final = "INVALID_LABEL_NAME"
 TOO_DEEPLY_NESTED: Final = "TOO_DEEPLY_NESTED"

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from statemachine.definition.diagnostics import Diagnostic, JsonPath, Position, Severity
+from statemachine.definition.diagnostics import SCHEMA_VALIDATION_FAILED, Diagnostic, JsonPath, Position, Severity
 from statemachine.definition.fields import FLOW_TYPES, STATE_TYPES, TERMINAL_TYPES
 from statemachine.definition.model import StateMachine
 from statemachine.definition.parse import parse_definition
@@ -27,7 +27,6 @@ from statemachine.definition.structure import closest
 from statemachine.jsonvalue import Json
 from statemachine.limits import AWS_LIMITS
 
-SCHEMA_VALIDATION_FAILED: Final = "SCHEMA_VALIDATION_FAILED"
 MISSING_TRANSITION_TARGET: Final = "MISSING_TRANSITION_TARGET"
 MISSING_END_STATE: Final = "MISSING_END_STATE"
 DUPLICATE_STATE_NAME: Final = "DUPLICATE_STATE_NAME"

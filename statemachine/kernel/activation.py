@@ -29,7 +29,7 @@ from statemachine.kernel.commands import (
 )
 from statemachine.kernel.context import context_object
 from statemachine.kernel.execution import Execution, Frame, Operation, Phase, Purpose, Scope
-from statemachine.kernel.history import HistoryEvent
+from statemachine.kernel.history import HistoryEvent, failure_details
 from statemachine.kernel.randomness import ExecutionDraws
 from statemachine.program.dataflow import Exit
 from statemachine.program.nodes import Address, Node, Program
@@ -278,12 +278,7 @@ class Activation:
         """The scope has failed: no Retry and no Catch took the failure of the state it was in."""
         scope = self.execution.scopes[frame.scope]
         if not scope.parent_frame:
-            details: dict[str, Json] = {}
-            if failure.error is not None:
-                details["error"] = failure.error
-            if failure.cause is not None:
-                details["cause"] = failure.cause
-            self.close(ExecutionStatus.FAILED, frame.last_event, details, failure=failure)
+            self.close(ExecutionStatus.FAILED, frame.last_event, failure_details(failure), failure=failure)
             return
         parent = self.execution.frames[scope.parent_frame]
         node = self.nodes[parent.address]

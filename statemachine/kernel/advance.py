@@ -36,7 +36,7 @@ from statemachine.kernel.events import (
     TimerFired,
 )
 from statemachine.kernel.execution import Execution, Frame, Operation, Phase, Purpose
-from statemachine.kernel.history import HistoryEvent
+from statemachine.kernel.history import HistoryEvent, failure_details
 from statemachine.kernel.recovery import handle_failure
 from statemachine.kernel.states import HANDLERS, map_run, task
 from statemachine.limits import AWS_LIMITS, Limits
@@ -82,7 +82,7 @@ def _apply(run: Activation, event: Event) -> None:
         case TimerFired():
             _fire_timers(run)
         case StopRequested(error=error, cause=cause):
-            details = {key: text for key, text in (("error", error), ("cause", cause)) if text is not None}
+            details = failure_details(Failure(error, cause))
             run.close(ExecutionStatus.ABORTED, 0, details, failure=Failure(error, cause) if details else None)
         case Resumed():
             pass

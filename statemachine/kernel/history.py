@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from statemachine.errors import Failure
 from statemachine.jsonvalue import Document, Json
 from statemachine.timestamps import to_iso
 
@@ -35,6 +36,12 @@ class HistoryEvent(NamedTuple):
     at_ms: int
     previous_id: int
     details: dict[str, Json] | None
+
+
+def failure_details(failure: Failure) -> dict[str, Json]:
+    """A failure as the details of an event: what it does not have is left out."""
+    pairs = (("error", failure.error), ("cause", failure.cause))
+    return {key: value for key, value in pairs if value is not None}
 
 
 def details_key(event_type: str) -> str:

@@ -293,10 +293,8 @@ class JsonataLanguage:
     def _timestamp(self, text: str, path: JsonPath) -> Callable[[Values, int], int]:
         if not is_expression(text):
             at_ms = parse_timestamp_ms(text)
-            if at_ms is None:
-                message = "String does not match RFC3339 timestamp"
-                self._report("SCHEMA_VALIDATION_FAILED", message, (*path, "Timestamp"))
-            return numbers.wait_timestamp(at_ms or 0)
+            assert at_ms is not None, "the parser refuses what is no timestamp"
+            return numbers.wait_timestamp(at_ms)
         expression = self._expression(text, "Timestamp", (*path, "Timestamp"), expected="string")
 
         def until(values: Values, _: int) -> int:

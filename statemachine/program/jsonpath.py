@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from statemachine.definition import model
-from statemachine.definition.diagnostics import JsonPath
+from statemachine.definition.diagnostics import SCHEMA_VALIDATION_FAILED, JsonPath
 from statemachine.definition.model import ABSENT
 from statemachine.errors import RUNTIME, EvaluationError, Failure
 from statemachine.expressions.base import Evaluate, ExpressionSyntaxError, Values
@@ -25,7 +25,6 @@ from statemachine.program.nodes import Address, Condition, Number, RuleNode
 from statemachine.program.report import Report
 from statemachine.timestamps import parse_timestamp_ms
 
-SCHEMA_VALIDATION_FAILED = "SCHEMA_VALIDATION_FAILED"
 _NO_EXPRESSION = "The value for the field '{}' must be a valid JSONPath or a valid intrinsic function call"
 _NOTHING: Evaluate = lambda _: None  # noqa: E731 - stands for an expression that was reported as wrong
 
@@ -91,11 +90,8 @@ class JsonPathLanguage:
             )
         if state.timestamp is not None:
             at_ms = parse_timestamp_ms(state.timestamp)
-            if at_ms is None:
-                self._report(
-                    SCHEMA_VALIDATION_FAILED, "String does not match RFC3339 timestamp", (*state.path, "Timestamp")
-                )
-            return numbers.wait_timestamp(at_ms or 0)
+            assert at_ms is not None, "the parser refuses what is no timestamp"
+            return numbers.wait_timestamp(at_ms)
         return numbers.wait_seconds(state.seconds if isinstance(state.seconds, int) else 0)
 
     def items(self, state: model.Map) -> Callable[[Values, Json], list[Json]]:

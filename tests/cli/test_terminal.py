@@ -13,7 +13,6 @@ import pytest
 from cli_runs import Printed
 
 pty = pytest.importorskip("pty")
-pytest.importorskip("rich")
 
 STEPS = """
 StartAt: Rest

@@ -43,7 +43,7 @@ def test_recorded_cases(tmp_path: Path) -> None:
     rows = run_suite(tmp_path / "cases.json")
     assert len(rows) > 800
     assert not [row["id"] for row in rows if "crash" in (row["actual"] or {})]
-    assert not unmatched(rows, "outcome") or len(unmatched(rows, "outcome")) / len(rows) < 0.005
+    assert unmatched(rows, "outcome") == []
     assert len(unmatched(rows, "history")) / len(rows) <= 0.015, unmatched(rows, "history")
 
 

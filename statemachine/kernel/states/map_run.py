@@ -22,6 +22,7 @@ from statemachine.kernel.activation import Activation
 from statemachine.kernel.commands import ReadItems, WriteResults
 from statemachine.kernel.events import ItemsRead, ItemsReadFailed, ResultsWriteFailed, ResultsWritten
 from statemachine.kernel.execution import Batching, Children, Frame, Phase, Purpose, Report
+from statemachine.kernel.history import failure_details
 from statemachine.program.nodes import BatcherNode, MapNode, Number, ReaderNode, Transformation
 from statemachine.timestamps import to_iso
 
@@ -100,8 +101,7 @@ def _items_read(run: Activation, frame: Frame, items: Document) -> None:
 
 def _failed(run: Activation, frame: Frame, failure: Failure) -> None:
     """The map run has failed, and with it the state."""
-    pairs = (("error", failure.error), ("cause", failure.cause))
-    run.record(frame, "MapRunFailed", {key: value for key, value in pairs if value is not None})
+    run.record(frame, "MapRunFailed", failure_details(failure))
     frame.failure = failure
     if frame.phase is Phase.START_CHILDREN:  # it is in `ready` already, to start further iterations
         frame.phase = Phase.FAILED

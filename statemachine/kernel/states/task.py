@@ -19,6 +19,7 @@ from statemachine.jsonvalue import Document, Json
 from statemachine.kernel.activation import Activation, StateHandler
 from statemachine.kernel.commands import ScheduleTask
 from statemachine.kernel.execution import Frame, Operation, Phase, Purpose
+from statemachine.kernel.history import failure_details
 from statemachine.program.nodes import TaskNode
 from statemachine.program.resources import IntegrationPattern, Resource, ResourceKind
 
@@ -147,7 +148,7 @@ def _check_result(run: Activation, node: TaskNode, output: Document) -> Failure 
 
 def failed(run: Activation, frame: Frame, node: TaskNode, failure: Failure) -> None:
     """The task failed."""
-    run.record(frame, f"{node.resource.kind.value}Failed", {**_names(node.resource), **_failure(failure)})
+    run.record(frame, f"{node.resource.kind.value}Failed", {**_names(node.resource), **failure_details(failure)})
     frame.failure = failure
     run.ready(frame, Phase.FAILED)
 
@@ -155,7 +156,7 @@ def failed(run: Activation, frame: Frame, node: TaskNode, failure: Failure) -> N
 def timed_out(run: Activation, frame: Frame, node: TaskNode, *, heartbeat: bool) -> None:
     """TimeoutSeconds has passed, or a heartbeat was lost."""
     failure = Failure(HEARTBEAT_TIMEOUT if heartbeat else TIMEOUT)
-    run.record(frame, f"{node.resource.kind.value}TimedOut", {**_names(node.resource), **_failure(failure)})
+    run.record(frame, f"{node.resource.kind.value}TimedOut", {**_names(node.resource), **failure_details(failure)})
     frame.failure = failure
     run.ready(frame, Phase.FAILED)
 
@@ -170,11 +171,6 @@ def _names(resource: Resource) -> dict[str, Json]:
     if resource.kind is ResourceKind.SERVICE:
         return {"resourceType": resource.type, "resource": resource.action}
     return {}
-
-
-def _failure(failure: Failure) -> dict[str, Json]:
-    pairs = (("error", failure.error), ("cause", failure.cause))
-    return {key: value for key, value in pairs if value is not None}
 
 
 def _role(credentials: Json) -> str | None:
