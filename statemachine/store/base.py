@@ -7,6 +7,8 @@ Rules
 - One writer per execution: an execution is claimed by an owner before it is committed to. A claim by a process that
   died (for whatever reason, `kill -9` too) is taken over at once; one by a living process is refused.
 - Readers never block writers, nor the other way round.
+- What one process wants of an execution that another one drives goes through the store: messages, which the owner
+  reads and settles, in the transaction that holds what came of them.
 - A document is stored once: consecutive history events that carry the same `Document` (the output of a state and the
   input of the next) share one row's text.
 """
@@ -60,6 +62,8 @@ class ExecutionRecord:
     tasks_source: str | None
     """How the tasks were bound (the ``--tasks`` file), so that `resume` can bind them again; None if by the caller."""
     owner: str | None
+    parent: str | None = None
+    """The id of the execution whose task started it, if one did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,39 @@ class NewExecution:
     snapshot: bytes
     """The execution before its first event (kernel/snapshot.py)."""
     tasks_source: str | None = None
+    parent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What somebody wants of an execution: an answer to one of its tasks, or its stop."""
+
+    id: int
+    """Rises with the order in which they were sent."""
+    execution_id: str
+    body: bytes
+    """The runtime's matter (runtime/messages.py)."""
+    sent_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of a message: accepted, or refused with the encoded reason."""
+
+    message: int
+    refusal: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A task of an activity that waits for a worker. One for each execution and operation."""
+
+    activity: str
+    execution_id: str
+    operation: int
+    token: str
+    input: Document
+    offered_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +134,8 @@ class Commit:
     failure: Failure | None = None
     snapshot: bytes | None = None
     """The execution after these events, if it is time for a snapshot."""
+    settled: tuple[Settled, ...] = ()
+    """The messages whose matter this commit is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +147,8 @@ class Filter:
     started_from_ms: int | None = None
     started_before_ms: int | None = None
     error: str | None = None
+    parent: str | None = None
+    """Only those that this execution's tasks started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +192,8 @@ class Store(Protocol):
     def commit(self, commits: Sequence[Commit]) -> None:
         """Store what happened, in one transaction, as durably as the most demanding execution among them asks.
 
-        An execution may occur several times, in order. Its owner gives it up with a commit that closes it.
+        An execution may occur several times, in order. Its owner gives it up with a commit that closes it; its messages
+        and offers end with it.
 
         Raises ExecutionOwnedError if this owner does not (any longer) own one of them or its sequence is another;
         nothing is stored then. The history goes on where the stored one ends, without a gap; only an execution of
@@ -186,6 +228,36 @@ class Store(Protocol):
 
     def list(self, where: Filter = ..., limit: int = 50, cursor: str | None = None) -> Page:
         """Executions, newest first."""
+
+    def abandoned(self, limit: int = 1_000) -> Sequence[str]:
+        """Executions that have not ended and that no living process drives, oldest first."""
+
+    def send(self, execution_id: str, body: bytes, sent_ms: int) -> int:
+        """Leave a message for whoever drives an execution, now or later; its id. On disk (FULL) when this returns.
+
+        Raises ExecutionNotFoundError, also if it has ended.
+        """
+
+    def messages(self, after: int = 0, limit: int = 1_000, execution_id: str | None = None) -> Sequence[Message]:
+        """Messages above an id that are not settled, in order: for what this store owns, or for one execution."""
+
+    def settle(self, settled: Sequence[Settled]) -> None:
+        """Say what became of messages that change nothing in their execution's journal."""
+
+    def collect(self, message: int) -> Settled | None:
+        """What became of a message, which is removed then; None while it waits.
+
+        Raises ExecutionNotFoundError if it is there no more: its execution has ended without it, or was removed.
+        """
+
+    def offer(self, offers: Sequence[Offer]) -> None:
+        """Let tasks wait for workers of any process. One that is offered already is offered anew, also if taken."""
+
+    def withdraw(self, execution_id: str, operations: Sequence[int]) -> None:
+        """Take offers back."""
+
+    def take(self, activity: str) -> Offer | None:
+        """The task of an activity that has waited longest, handed out once; None if none waits."""
 
     def history(
         self, execution_id: str, after: int = 0, limit: int | None = None, reverse: bool = False

@@ -34,6 +34,18 @@ def already_exists(execution_id: str) -> ExecutionAlreadyExistsError:
     return ExecutionAlreadyExistsError(f"an execution {execution_id!r} exists already; give the new one another name")
 
 
+def not_running(execution_id: str, status: str) -> ExecutionNotFoundError:
+    """The error for a message to an execution that has ended."""
+    return ExecutionNotFoundError(
+        f"execution {execution_id} has ended ({status}); nothing waits for an answer any more"
+    )
+
+
+def message_gone(message: int) -> ExecutionNotFoundError:
+    """The error for a message that is there no more."""
+    return ExecutionNotFoundError(f"message {message} is gone: its execution has ended, or it was collected before")
+
+
 def damaged(location: str, what: str) -> StoreError:
     """The error for content that this program cannot have written."""
     return StoreError(

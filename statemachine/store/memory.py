@@ -13,6 +13,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from statemachine.errors import ExecutionNotFoundError, StoreError
 from statemachine.kernel.commands import ExecutionStatus
@@ -21,9 +22,12 @@ from statemachine.store.base import (
     Commit,
     ExecutionRecord,
     Filter,
+    Message,
     NewExecution,
+    Offer,
     Page,
     Recovery,
+    Settled,
     Statistics,
 )
 from statemachine.store.checks import (
@@ -33,11 +37,13 @@ from statemachine.store.checks import (
     no_definition,
     not_claimed,
     not_found,
+    not_running,
     only_candidate,
     out_of_sequence,
     read_cursor,
     write_cursor,
 )
+from statemachine.store.memory_mailbox import MemoryMailbox
 
 OWNER = "memory"
 """The owner of what is claimed: there is only one."""
@@ -82,6 +88,7 @@ class _Stored:
             history_length=self.history_length,
             tasks_source=new.tasks_source,
             owner=self.owner,
+            parent=new.parent,
         )
 
     def apply(self, commit: Commit) -> None:
@@ -108,6 +115,7 @@ class _Stored:
             (where.statuses is None or self.status in where.statuses)
             and (where.machine_name is None or self.new.machine_name == where.machine_name)
             and (where.error is None or error == where.error)
+            and (where.parent is None or self.new.parent == where.parent)
             and (where.started_from_ms is None or self.new.started_ms >= where.started_from_ms)
             and (where.started_before_ms is None or self.new.started_ms < where.started_before_ms)
         )
@@ -124,6 +132,7 @@ class MemoryStore:
         self._order: list[tuple[int, int, str]] = []
         """Start, key and id of all executions, oldest first."""
         self._definitions: dict[str, str] = {}
+        self._mailbox = MemoryMailbox()
 
     def _check_open(self) -> None:
         if self._closed:
@@ -180,8 +189,15 @@ class MemoryStore:
             after[name] = sequence + len(commit.events), length, commit.status is ExecutionStatus.RUNNING
 
     def _apply(self, commits: Sequence[Commit]) -> None:
+        ended: set[str] = set()
         for commit in commits:
             self._executions[commit.execution_id].apply(commit)
+            if commit.settled:
+                self._mailbox.settle(commit.settled)
+            if commit.status is not ExecutionStatus.RUNNING:
+                ended.add(commit.execution_id)
+        if ended and (self._mailbox.waiting or self._mailbox.offers):
+            self._mailbox.forget(ended.__contains__)
 
     def claim(self, execution_id: str) -> Recovery:
         """See Store.claim."""
@@ -196,6 +212,62 @@ class MemoryStore:
             stored = self._executions.get(execution_id)
             if stored is not None:
                 stored.owner = None
+
+    def abandoned(self, limit: int = 1_000) -> list[str]:
+        """See Store.abandoned."""
+        with self._lock:
+            self._check_open()
+            executions = (self._executions[name] for _, _, name in self._order)
+            found = (each.new.id for each in executions if each.owner is None and each.last is None)
+            return list(islice(found, limit))
+
+    def send(self, execution_id: str, body: bytes, sent_ms: int) -> int:
+        """See Store.send."""
+        with self._lock:
+            stored = self._find(execution_id)
+            if stored.last is not None:
+                raise not_running(execution_id, stored.status)
+            return self._mailbox.send(execution_id, body, sent_ms)
+
+    def messages(self, after: int = 0, limit: int = 1_000, execution_id: str | None = None) -> Sequence[Message]:
+        """See Store.messages."""
+        with self._lock:
+            self._check_open()
+            if execution_id is not None:
+                return self._mailbox.messages(after, limit, execution_id.__eq__)
+            return self._mailbox.messages(after, limit, lambda name: self._executions[name].owner is not None)
+
+    def settle(self, settled: Sequence[Settled]) -> None:
+        """See Store.settle."""
+        with self._lock:
+            self._check_open()
+            self._mailbox.settle(settled)
+
+    def collect(self, message: int) -> Settled | None:
+        """See Store.collect."""
+        with self._lock:
+            self._check_open()
+            return self._mailbox.collect(message)
+
+    def offer(self, offers: Sequence[Offer]) -> None:
+        """See Store.offer."""
+        with self._lock:
+            for each in offers:
+                self._find(each.execution_id)
+            self._mailbox.offers.update({(each.execution_id, each.operation): each for each in offers})
+
+    def withdraw(self, execution_id: str, operations: Sequence[int]) -> None:
+        """See Store.withdraw."""
+        with self._lock:
+            self._check_open()
+            for operation in operations:
+                self._mailbox.offers.pop((execution_id, operation), None)
+
+    def take(self, activity: str) -> Offer | None:
+        """See Store.take."""
+        with self._lock:
+            self._check_open()
+            return self._mailbox.take(activity)
 
     def recover(self, execution_id: str, from_start: bool = False) -> Recovery:
         """See Store.recover."""
@@ -291,6 +363,7 @@ class MemoryStore:
                 if not gone:
                     kept[name] = stored
             removed = len(self._executions) - len(kept)
+            self._mailbox.forget(lambda name: name not in kept)
             self._executions = kept
             self._order = [each for each in self._order if each[2] in kept]
             used = {stored.new.definition_sha256 for stored in kept.values()}

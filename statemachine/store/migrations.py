@@ -7,6 +7,7 @@ Rules
 - A newer version is refused, and so is a database of another program (`PRAGMA application_id`).
 - `executions` holds what changes with every commit and what lists need. What may be large and never changes (the input,
   the first snapshot) is in `origins`, because SQLite rewrites a row as a whole.
+- `messages` and `offers` are the mailbox of executions (mailbox.py).
 - A segment has one integer key, `place`, made of the execution's key and the segment's number (rows.py): the rows of an
   execution lie side by side, with no second index. A snapshot names the segment that it comes before.
 """
@@ -71,6 +72,33 @@ STEPS: Final = (
             history BLOB,
             texts BLOB
         )""",
+    ),
+    (
+        "ALTER TABLE executions ADD COLUMN parent TEXT",
+        "CREATE INDEX executions_by_parent ON executions (parent, started_ms) WHERE parent IS NOT NULL",
+        "CREATE INDEX executions_by_owner ON executions (owner) WHERE status = 'RUNNING'",
+        # Ids are not used again: who has read up to one would miss the next message.
+        """CREATE TABLE messages (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            execution INTEGER NOT NULL,
+            sent_ms INTEGER NOT NULL,
+            body BLOB NOT NULL,
+            settled INTEGER NOT NULL DEFAULT 0,
+            refusal BLOB
+        )""",
+        "CREATE INDEX messages_by_execution ON messages (execution)",
+        "CREATE INDEX messages_settled ON messages (sent_ms) WHERE settled = 1",
+        """CREATE TABLE offers (
+            execution INTEGER NOT NULL,
+            operation INTEGER NOT NULL,
+            activity TEXT NOT NULL,
+            token TEXT NOT NULL,
+            input BLOB NOT NULL,
+            offered_ms INTEGER NOT NULL,
+            taken INTEGER NOT NULL,
+            PRIMARY KEY (execution, operation)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX offers_by_activity ON offers (activity, offered_ms, execution, operation) WHERE taken = 0",
     ),
 )
 """Step n makes version n + 1 of version n."""

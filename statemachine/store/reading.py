@@ -9,7 +9,7 @@ Rules
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -25,6 +25,9 @@ from statemachine.store.segments import SegmentDecoder, StoredDocument
 
 CHUNK_SEGMENTS: Final = 32
 CHUNK_EVENTS: Final = 256
+
+SELECT_OWNERS: Final = "SELECT DISTINCT owner FROM executions WHERE status = 'RUNNING'"
+"""The owners of all executions that have not ended, None for those that have none."""
 
 _decode_events = msgspec.msgpack.Decoder(list[bytes]).decode
 
@@ -62,6 +65,17 @@ def resolve(connection: sqlite3.Connection, reference: str, location: str) -> st
         (reference, reference + "\U0010ffff", MAX_CANDIDATES + 1),
     ).fetchall()
     return only_candidate(reference, [row[0] for row in found], location)
+
+
+def read_owned(connection: sqlite3.Connection, owners: Sequence[str | None], limit: int) -> list[str]:
+    """The ids of the executions of these owners that have not ended, oldest first."""
+    found: list[tuple[int, str]] = []
+    for owner in owners:
+        found += connection.execute(
+            "SELECT key, id FROM executions WHERE owner IS ? AND status = 'RUNNING' ORDER BY key LIMIT ?",
+            (owner, limit),
+        ).fetchall()
+    return [read_text(name) for _, name in sorted(found)[:limit]]
 
 
 def next_segment(connection: sqlite3.Connection, key: int) -> int:

@@ -24,7 +24,7 @@ NUMBER_BITS: Final = 32
 
 _COLUMNS: Final = (
     "executions.key, id, machine_name, sha256, status, durability, started_ms, stopped_ms, updated_ms, states, "
-    "next_deadline_ms, failure, input, output, sequence, history_length, tasks_source, owner"
+    "next_deadline_ms, failure, input, output, sequence, history_length, tasks_source, owner, parent"
 )
 _TABLES: Final = (
     "executions JOIN definitions ON definitions.key = executions.definition "
@@ -98,6 +98,7 @@ def _record(row: tuple[Any, ...]) -> ExecutionRecord:
         history_length=row[15],
         tasks_source=read_text(row[16]),
         owner=row[17],
+        parent=read_text(row[18]),
     )
 
 
@@ -109,6 +110,7 @@ def list_page(connection: sqlite3.Connection, where: Filter, limit: int, cursor:
     for condition, value in (
         ("machine_name = ?", bind_text(where.machine_name)),
         ("error = ?", bind_text(where.error)),
+        ("parent = ?", bind_text(where.parent)),
         ("started_ms >= ?", where.started_from_ms),
         ("started_ms < ?", where.started_before_ms),
     ):

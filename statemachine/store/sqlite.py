@@ -22,15 +22,18 @@ import msgspec
 from statemachine.errors import ExecutionOwnedError, StoreError
 from statemachine.kernel.commands import ExecutionStatus
 from statemachine.kernel.history import HistoryEvent
-from statemachine.store import reading
+from statemachine.store import mailbox, reading
 from statemachine.store.base import (
     Commit,
     Durability,
     ExecutionRecord,
     Filter,
+    Message,
     NewExecution,
+    Offer,
     Page,
     Recovery,
+    Settled,
     Statistics,
 )
 from statemachine.store.checks import already_exists, check_history, damaged, not_claimed, out_of_sequence
@@ -60,7 +63,7 @@ _INSERT_SNAPSHOT: Final = (
 )
 _INSERT_EXECUTION: Final = (
     "INSERT INTO executions (key, id, machine_name, definition, durability, tasks_source, started_ms, status, owner, "
-    "updated_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "updated_ms, parent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 _encode_events = msgspec.msgpack.Encoder().encode
@@ -87,6 +90,9 @@ class _Rows:
         self.updates: list[tuple[str, tuple[Any, ...], str]] = []
         self.segments: list[tuple[Any, ...]] = []
         self.snapshots: list[tuple[Any, ...]] = []
+        self.settled: list[Settled] = []
+        self.ended: list[int] = []
+        """Keys of the executions that end with it."""
         self.positions: dict[str, _Position | None] = {}
         """Positions after the transaction; None where the owner has given it up."""
         self.durability = Durability.NORMAL
@@ -150,6 +156,7 @@ class SqliteStore:
                 (
                     key, bind_text(new.id), bind_text(new.machine_name), definition, new.durability,
                     bind_text(new.tasks_source), new.started_ms, ExecutionStatus.RUNNING, owner, new.started_ms,
+                    bind_text(new.parent),
                 )
             )  # fmt: skip
             origins.append((key, new.input.encoded, new.snapshot))
@@ -210,6 +217,9 @@ class SqliteStore:
             rows.updates.append((_UPDATE_RUNNING, start + end, name))
         else:
             rows.updates.append((_UPDATE_STATUS, start + _status_values(commit, owner) + end, name))
+        rows.settled += commit.settled
+        if not is_running:
+            rows.ended.append(key)
         rows.positions[name] = (
             _Position(key, sequence, segment, length, is_running, durability, input_, last) if is_running else None
         )
@@ -226,6 +236,10 @@ class SqliteStore:
         connection.executemany(_INSERT_SEGMENT, rows.segments)
         if rows.snapshots:
             connection.executemany(_INSERT_SNAPSHOT, rows.snapshots)
+        if rows.settled:
+            mailbox.settle(connection, rows.settled)
+        if rows.ended:
+            mailbox.forget_executions(connection, rows.ended)
 
     def _remember(self, rows: _Rows) -> None:
         for name, position in rows.positions.items():
@@ -280,6 +294,60 @@ class SqliteStore:
                 "UPDATE executions SET owner = NULL WHERE key = ? AND owner = ?",
                 [(position.key, owner) for position in positions],
             )
+
+    def abandoned(self, limit: int = 1_000) -> list[str]:
+        """See Store.abandoned."""
+        with self._connections.reading() as connection:
+            owners = [owner for (owner,) in connection.execute(reading.SELECT_OWNERS)]
+        others = [each for each in owners if each is None or each != self._owner.id]
+        if not others:
+            return []
+        with self._connections.writing() as connection:
+            dead = [each for each in others if each is None or self._owner.living(each) is None]
+            return reading.read_owned(connection, dead, limit)
+
+    def send(self, execution_id: str, body: bytes, sent_ms: int) -> int:
+        """See Store.send."""
+        with self._connections.writing(Durability.FULL) as connection:
+            return mailbox.insert_message(connection, execution_id, body, sent_ms, self._location)
+
+    def messages(self, after: int = 0, limit: int = 1_000, execution_id: str | None = None) -> Sequence[Message]:
+        """See Store.messages."""
+        with self._connections.reading() as connection:
+            return mailbox.read_messages(connection, after, limit, execution_id, self._owner.id)
+
+    def settle(self, settled: Sequence[Settled]) -> None:
+        """See Store.settle."""
+        with self._connections.writing() as connection:
+            mailbox.settle(connection, settled)
+
+    def collect(self, message: int) -> Settled | None:
+        """See Store.collect."""
+        with self._connections.reading() as connection:
+            found = mailbox.read_outcome(connection, message)
+        if found is not None:
+            with self._connections.writing() as connection:
+                mailbox.delete_message(connection, message)
+        return found
+
+    def offer(self, offers: Sequence[Offer]) -> None:
+        """See Store.offer."""
+        with self._connections.writing() as connection:
+            mailbox.insert_offers(connection, offers, self._location)
+
+    def withdraw(self, execution_id: str, operations: Sequence[int]) -> None:
+        """See Store.withdraw."""
+        with self._connections.writing() as connection:
+            mailbox.delete_offers(connection, execution_id, operations)
+
+    def take(self, activity: str) -> Offer | None:
+        """See Store.take."""
+        # Pollers ask often and mostly in vain: that must not cost a write transaction.
+        with self._connections.reading() as connection:
+            if not mailbox.is_offered(connection, activity):
+                return None
+        with self._connections.writing(Durability.FULL) as connection:
+            return mailbox.take_offer(connection, activity)
 
     def recover(self, execution_id: str, from_start: bool = False) -> Recovery:
         """See Store.recover."""
@@ -428,5 +496,6 @@ def _delete(connection: sqlite3.Connection, key: int) -> int:
     ).rowcount
     connection.execute("DELETE FROM snapshots WHERE execution = ?", (key,))
     connection.execute("DELETE FROM origins WHERE execution = ?", (key,))
+    mailbox.forget_executions(connection, [key], settled_too=True)
     connection.execute("DELETE FROM executions WHERE key = ?", (key,))
     return segments
