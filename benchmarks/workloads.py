@@ -1,4 +1,7 @@
-"""The workloads: which definition, how its input scales, what is counted, when the answer is right."""
+"""The workloads: which definition, how its input scales, what is counted, when the answer is right.
+
+Run as a program it measures one workload once: ``python -m benchmarks.workloads NAME STORE SIZE PLACE``.
+"""
 
 from __future__ import annotations
 
@@ -12,61 +15,101 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import statemachine
+from benchmarks import definitions, machine
 from statemachine import UNLIMITED, Engine
+from statemachine.kernel.execution import Execution
+from statemachine.kernel.history import HistoryEvent
+from statemachine.runtime.results import ExecutionResult
+
+Figures = dict[str, float]
+
+WAIT_SECONDS = 10
+"""How long the executions of W9 wait: all of them do so at the same time, also where starting takes seconds."""
 
 
 @dataclass(frozen=True)
 class Workload:
-    """`work` counts the units that a size stands for; `right` checks the output."""
+    """`work` counts the units that a size stands for; `right` checks an output."""
 
-    definition: str
+    definition: Callable[[int], dict[str, Any]]
     unit: str
     sizes: tuple[int, ...]
-    make_input: Callable[[Path, int], Any]
+    make_input: Callable[[int], Any]
     work: Callable[[int], int]
     right: Callable[[Any, int], bool]
-
-
-def _loop(folder: Path, size: int, name: str) -> Any:
-    data = json.loads((folder / f"{name}.input.json").read_text(encoding="utf-8"))
-    data["loop"]["limit"] = size
-    return data
-
-
-def _looped(output: Any, size: int) -> bool:
-    return bool(output["loop"]["i"] == size)
-
-
-def _items(_: Path, size: int) -> Any:
-    return {"items": _digits(size)}
-
-
-def _limited(folder: Path, size: int) -> Any:
-    data = json.loads((folder / "w7_jsonata.input.json").read_text(encoding="utf-8"))
-    data["limit"] = size
-    return data
+    many: bool = False
+    """The size is a number of executions, not the size of one."""
 
 
 def _digits(size: int) -> list[int]:
     return [number % 10 for number in range(size)]
 
 
+def _itself(size: int) -> int:
+    return size
+
+
+def _looped(output: Any, size: int) -> bool:
+    return bool(output["loop"]["i"] == size)
+
+
+def _merged(output: Any, size: int) -> bool:
+    right = output["merge"]["merged"] | {"unique": None} == {
+        "owner": "bench", "version": 3, "count": size, "known": True, "unique": None,
+    }  # fmt: skip
+    expensive = all(each["price"] > 10 for each in output["filtered"]["expensive"])
+    return right and expensive and output["out"]["a99"]["line"] == f"article number 0003 of {size}"
+
+
+_ORDER = {"total": 250.5, "country": "DE", "priority": True, "sku": "ab-Q01-77"}
+_META = {"owner": "bench", "version": 3}
+
+
+def _round(size: int, **more: Any) -> Any:
+    return {"loop": {"i": 0, "limit": size}, **more}
+
+
 WORKLOADS = {
     "W1": Workload(
-        "w1_loop", "transitions", (5_000, 20_000, 80_000), lambda folder, size: _loop(folder, size, "w1_loop"),
+        lambda _: definitions.transitions(), "transitions", (5_000, 20_000, 80_000), _round,
         lambda size: 2 * size + 1, _looped,
     ),
-    "W3": Workload(
-        "w3_loop", "tasks", (1_000, 4_000, 16_000), lambda folder, size: _loop(folder, size, "w3_loop"),
-        lambda size: size, _looped,
+    "W2": Workload(
+        lambda _: definitions.choice(), "transitions", (1_000, 4_000, 16_000),
+        lambda size: _round(size, order=_ORDER), lambda size: 2 * size + 1, _looped,
     ),
-    "W5-c0": Workload("w5_map_c0", "items", (1_000, 10_000, 100_000), _items, lambda size: size,
-        lambda output, size: bool(output == _digits(size))),
-    "W5-c40": Workload("w5_map_c40", "items", (1_000, 10_000, 100_000), _items, lambda size: size,
-        lambda output, size: bool(output == _digits(size))),
-    "W7": Workload("w7_jsonata", "iterations", (250, 1_000, 4_000), _limited, lambda size: size,
-        lambda output, size: output["round"] == size - 1 and len(output["totals"]) > 10),
+    "W3": Workload(lambda _: definitions.tasks(), "tasks", (1_000, 4_000, 16_000), _round, _itself, _looped),
+    "W4": Workload(
+        lambda size: definitions.parallel(size // 10), "transitions", (1_000, 4_000), lambda _: {"n": 1}, _itself,
+        lambda output, _: bool(output == [{"n": 1}] * 10),
+    ),
+    "W5-c0": Workload(
+        lambda _: definitions.inline_map(0), "items", (1_000, 10_000, 100_000), lambda size: {"items": _digits(size)},
+        _itself, lambda output, size: bool(output == _digits(size)),
+    ),
+    "W5-c40": Workload(
+        lambda _: definitions.inline_map(40), "items", (1_000, 10_000, 100_000), lambda size: {"items": _digits(size)},
+        _itself, lambda output, size: bool(output == _digits(size)),
+    ),
+    "W6": Workload(
+        lambda _: definitions.data(), "transitions", (450, 900),
+        lambda size: {"items": definitions.articles(size), "meta": _META, "out": {}}, lambda _: 100, _merged,
+    ),
+    "W7": Workload(
+        lambda _: definitions.jsonata(), "iterations", (250, 1_000, 4_000),
+        lambda size: {
+            "limit": size, "items": [{"id": i, "price": i * 37 % 101, "qty": i % 9 + 1} for i in range(100)],
+        },
+        _itself, lambda output, size: output["round"] == size - 1 and len(output["totals"]) > 10,
+    ),
+    "W8": Workload(
+        lambda _: definitions.ten_states(), "executions", (1_000, 4_000, 16_000), lambda _: {"n": 1, "who": "bench"},
+        _itself, lambda output, _: bool(output["added"] == {"n": 2} and output["merged"] == {"ok": True}), many=True,
+    ),
+    "W9": Workload(
+        lambda _: definitions.wait(WAIT_SECONDS), "executions", (10_000,), lambda _: {"n": 1}, _itself,
+        lambda output, _: bool(output == {"n": 1}), many=True,
+    ),
 }  # fmt: skip
 
 
@@ -74,44 +117,69 @@ async def _noop(_: Any) -> Any:
     return {}
 
 
-async def _run(workload: Workload, store: str, size: int, folder: Path, place: Path) -> tuple[Any, float]:
-    definition = folder / f"{workload.definition}.asl.json"
-    resources = _resources(json.loads(definition.read_text(encoding="utf-8")))
-    data = workload.make_input(folder, size)
-    tasks = dict.fromkeys(resources, _noop)
+def _engine(store: str, place: Path) -> Engine:
     where = "memory" if store == "memory" else place / "store.db"
-    async with Engine(where, tasks=tasks, limits=UNLIMITED) as engine:
-        started = time.process_time()
+    return Engine(where, tasks={definitions.NOOP: _noop}, limits=UNLIMITED)
+
+
+async def _run_one(workload: Workload, store: str, size: int, place: Path) -> tuple[bool, Figures]:
+    definition, data = workload.definition(size), workload.make_input(size)
+    async with _engine(store, place) as engine:
+        started, started_cpu = time.perf_counter(), time.process_time()
         result = await engine.run(definition, data)
-        return result.output, time.process_time() - started
+        figures = {"cpu_seconds": time.process_time() - started_cpu, "seconds": time.perf_counter() - started}
+    return workload.right(result.output, size), figures
 
 
-def _resources(value: Any) -> list[str]:
-    if isinstance(value, dict):
-        own = [value["Resource"]] if isinstance(value.get("Resource"), str) else []
-        return own + [found for each in value.values() for found in _resources(each)]
-    return [found for each in value for found in _resources(each)] if isinstance(value, list) else []
+async def _run_many(workload: Workload, store: str, size: int, place: Path) -> tuple[bool, Figures]:
+    definition, data = workload.definition(size), workload.make_input(size)
+    async with _engine(store, place) as engine:
+        lateness = Lateness()
+        engine.add_listener(lateness.stored)
+        await engine.start(definition, data)  # what is made once is no execution's: the program, the threads
+        before = _peak_bytes()
+        started, started_cpu = time.perf_counter(), time.process_time()
+        ids = await asyncio.gather(*(engine.start(definition, data) for _ in range(size)))
+        peak = _peak_bytes()
+        results: list[ExecutionResult] = await asyncio.gather(*map(engine.wait, ids))
+        figures = {"cpu_seconds": time.process_time() - started_cpu, "seconds": time.perf_counter() - started}
+    if lateness.late_ms:
+        figures |= {"bytes_each": (peak - before) / size, "late_p99_ms": lateness.percentile(0.99)}
+    if store == "durable":
+        figures["of_raw_commits"] = machine.raw_seconds(place / "store.db", place / "raw.db") / figures["seconds"]
+    return all(workload.right(each.output, size) for each in results), figures
+
+
+class Lateness:
+    """How late the end of each Wait was stored. An execution of W9 waits from its start."""
+
+    def __init__(self) -> None:
+        self.late_ms: list[float] = []
+
+    def stored(self, execution: Execution, history: tuple[HistoryEvent, ...]) -> None:
+        """Listen to an engine."""
+        if any(event.type == "WaitStateExited" for event in history):
+            self.late_ms.append(time.time() * 1000 - execution.started_ms - WAIT_SECONDS * 1000)
+
+    def percentile(self, share: float) -> float:
+        """The lateness that this share of them does not exceed."""
+        return sorted(self.late_ms)[int(len(self.late_ms) * share)]
+
+
+def _peak_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def main() -> None:
     """Run one workload once and print what came of it, as JSON."""
-    name, store, size, folder, place = sys.argv[1], sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]), Path(sys.argv[5])
+    name, store, size, place = sys.argv[1], sys.argv[2], int(sys.argv[3]), Path(sys.argv[4])
     workload = WORKLOADS[name]
-    output, seconds = asyncio.run(_run(workload, store, size, folder, place))
+    run = _run_many if workload.many else _run_one
+    right, figures = asyncio.run(run(workload, store, size, place))
+    figures["per_cpu_second"] = workload.work(size) / figures["cpu_seconds"]
+    figures["peak_mb"] = _peak_bytes() / 1_048_576
     print(
-        json.dumps(
-            {
-                "workload": name,
-                "store": store,
-                "size": size,
-                "unit": workload.unit,
-                "right": workload.right(output, size),
-                "cpu_seconds": seconds,
-                "per_cpu_second": workload.work(size) / seconds,
-                "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-                "version": statemachine.__version__,
-            }
-        )
+        json.dumps({"workload": name, "store": store, "size": size, "unit": workload.unit, "right": right, **figures})
     )
 
 
