@@ -189,6 +189,7 @@ def _too_deep(value: Json, limit: int) -> bool:
 
 
 _ALL_BUT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_ALL_BUT_BRACKETS_AND_QUOTES = bytes(byte for byte in _ALL_BUT_BRACKETS if byte != ord('"'))
 _ALL_SQUARE = bytes.maketrans(b"{}", b"[]")
 _OPENING = ord("[")
 _QUICK_PASSES = 24
@@ -200,7 +201,9 @@ def nests_too_deeply(text: bytes, limit: int = MAX_DEPTH) -> bool:
         return False
     if b"\\" in text:
         text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
-    brackets = b"".join(text.split(b'"')[::2]).translate(_ALL_SQUARE, _ALL_BUT_BRACKETS)  # those outside of strings
+    brackets = text.translate(_ALL_SQUARE, _ALL_BUT_BRACKETS_AND_QUOTES).replace(b'""', b"")
+    if b'"' in brackets:  # a string with brackets in it has kept its quotes: cut all strings out
+        brackets = b"".join(text.split(b'"')[::2]).translate(_ALL_SQUARE, _ALL_BUT_BRACKETS)
     passes = min(limit, _QUICK_PASSES)
     for _ in range(passes):  # each takes the innermost level of every branch away
         brackets = brackets.replace(b"[]", b"")

@@ -61,6 +61,8 @@ class _Parsed:
 
     value: Operand
     exists: Condition | None = None
+    number: float | None = None
+    """The number that it is, if it is a literal one."""
 
 
 def compile_condition(text: str, condition: Filter, depth: int) -> Condition:
@@ -148,12 +150,12 @@ class _Parser:
             if left.exists is None:
                 self.fail("A condition compares two values, or names a path that must exist", start)
             return left.exists
-        compare = _OPERATORS.get(match[0].lower())
-        if compare is None:
+        name = match[0].lower()
+        if name not in _OPERATORS:
             self.fail(f"There is no operator {match[0]}")
         self.at = match.end()
         self.blanks()
-        return _test(left.value, compare, self.operand().value)
+        return _test(left.value, name, self.operand())
 
     def operand(self) -> _Parsed:
         if self.at >= self.end:
@@ -281,13 +283,16 @@ def _unescape(match: re.Match[str]) -> str:
 
 
 def _constant(value: Json | Pattern) -> _Parsed:
-    return _Parsed(lambda _, __: value)
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return _Parsed(lambda _, __: value, number=number)
 
 
 def _path(path: str, tokens: tuple[Token, ...], filters: int) -> _Parsed:
     """A path inside a condition: from the value that is tested, or from the document."""
     of_document = path.startswith("$")
     steps = definite_steps(tokens)
+    if steps is not None and not of_document and len(steps) == 1 and isinstance(steps[0], str):
+        return _member(steps[0])
     if steps is not None:
 
         def lookup(node: Json, search: Search) -> Json:
@@ -308,13 +313,35 @@ def _path(path: str, tokens: tuple[Token, ...], filters: int) -> _Parsed:
     return _Parsed(found, lambda node, search: bool(found(node, search)))
 
 
+def _member(name: str) -> _Parsed:
+    """``@.name``, which most conditions test."""
+
+    def lookup(node: Json, _: Search) -> Json:
+        return node.get(name, MISSING) if type(node) is dict else MISSING
+
+    return _Parsed(lookup, lambda node, _: type(node) is dict and name in node)
+
+
 # -- operators -------------------------------------------------------------------------------------------------------
 
 Compare: TypeAlias = Callable[[Json, Json, Budget], bool]
 
 
-def _test(left: Operand, compare: Compare, right: Operand) -> Condition:
-    return lambda node, search: compare(left(node, search), right(node, search), search.budget)
+def _test(left: Operand, name: str, right: _Parsed) -> Condition:
+    if right.number is not None and name in _ORDERS:
+        return _test_number(left, _ORDERS[name], right.number)
+    compare, operand = _OPERATORS[name], right.value
+    return lambda node, search: compare(left(node, search), operand(node, search), search.budget)
+
+
+def _test_number(left: Operand, order: Callable[[Json, Json], bool], limit: float) -> Condition:
+    """The same for ``<`` and its like with a literal number: a text is never below or above one."""
+
+    def compare(node: Json, search: Search) -> bool:
+        value = left(node, search)
+        return (type(value) is int or type(value) is float) and order(value, limit)
+
+    return compare
 
 
 def _equal(left: Json, right: Json, _: Budget) -> bool:
@@ -396,15 +423,18 @@ def _empty(left: Json, right: Json, _: Budget) -> bool:
     return isinstance(left, str | list | dict) and (not left) is right
 
 
+_ORDERS: Final[dict[str, Callable[[Json, Json], bool]]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 _OPERATORS: Final[dict[str, Compare]] = {
     "==": _equal,
     "!=": lambda left, right, budget: not _equal(left, right, budget),
     "===": lambda left, right, budget: _same_type(left, right) and _equal(left, right, budget),
     "!==": lambda left, right, budget: not (_same_type(left, right) and _equal(left, right, budget)),
-    "<": _ordered(operator.lt),
-    "<=": _ordered(operator.le),
-    ">": _ordered(operator.gt),
-    ">=": _ordered(operator.ge),
+    **{name: _ordered(order) for name, order in _ORDERS.items()},
     "=~": _matches,
     "in": _in,
     "nin": lambda left, right, budget: not _in(left, right, budget),

@@ -54,21 +54,27 @@ def compile_indefinite(text: str, tokens: tuple[Token, ...]) -> Callable[[Json],
 
 def compile_find(text: str, tokens: tuple[Token, ...], depth: int) -> Find:
     """The same from any value, within a search; `depth` counts the filters around the path."""
-    steps: list[tuple[bool, Select]] = []
+    steps: list[tuple[bool, Select, str | None]] = []
     structure = _structure(tokens)
     for position, (below, node) in enumerate(structure):
         token = _slot(node, tokens)
         if isinstance(token, Members):
             last = position + 1 == len(structure)
-            steps.append((below, _members(text, tokens, token, last=last, below=below)))
+            only = token.names[0] if len(token.names) == 1 and not below else None
+            steps.append((below, _members(text, tokens, token, last=last, below=below), only))
         elif isinstance(token, Filter):
-            steps.append((below, _filter(compile_condition(text, token, depth), below=below)))
+            steps.append((below, _filter(compile_condition(text, token, depth), below=below), None))
         else:
-            steps.append((below, _elements(node)))
+            steps.append((below, _elements(node), None))
 
     def find(value: Json, search: Search) -> list[Json]:
         nodes = [value]
-        for below, select in steps:
+        for below, select, name in steps:
+            if name is not None:  # of many values at once: most paths behind a wildcard are such
+                named = [node[name] for node in nodes if type(node) is dict and name in node]
+                search.budget.spend(len(nodes) + len(named))
+                nodes = named
+                continue
             found: list[Json] = []
             for node in nodes:
                 for visited in _containers(node) if below else (node,):
