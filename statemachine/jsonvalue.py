@@ -32,6 +32,14 @@ _decode: Callable[[bytes | str], Json] | None = None
 def encode_json(value: Json) -> bytes:
     """The value as compact UTF-8. Raises ValueError for NaN, infinities, values that are no JSON, or text that is no
     Unicode (a lone surrogate is written as its escape, as it was read)."""
+    try:
+        return _encode_unicode(value)
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _encode_unicode(value: Json) -> bytes:
+    """The same; raises UnicodeEncodeError for a lone surrogate."""
     global _encode  # noqa: PLW0603 - the encoder is loaded on first use: `validate` never needs it
     if _encode is None:
         from msgspec.json import Encoder
@@ -39,8 +47,6 @@ def encode_json(value: Json) -> bytes:
         _encode = Encoder().encode
     try:
         return _encode(value)
-    except UnicodeEncodeError:
-        return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
     except TypeError as error:
         raise ValueError(f"not a JSON value: {error}") from None
     except RecursionError:
@@ -94,6 +100,17 @@ class Document:
         """UTF-8 bytes, what AWS's payload limit counts."""
         return len(self.encoded)
 
+    def nests_too_deeply(self) -> bool:
+        """Whether it is nested deeper than `MAX_DEPTH`."""
+        return nests_too_deeply(self.encoded)
+
+    def changed(self, value: Json) -> Document:
+        """A document of another value, which may share members with this one's: of those that are large the texts are
+        shared too. This document must not be nested too deeply."""
+        if type(value) is dict and self.size > _LARGE_BYTES:
+            return _ChangedDocument(value, self)
+        return Document(value)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Document) and self.encoded == other.encoded
 
@@ -101,6 +118,65 @@ class Document:
 
     def __repr__(self) -> str:
         return f"Document({self.text[:120]})"
+
+
+class _ChangedDocument(Document):
+    """A large object that shares members with the one it was made from.
+
+    States mostly add to or replace a part of a large document (ResultPath): so the time per state depends on the part,
+    not on the whole. What is written is the same as without sharing.
+    """
+
+    __slots__ = ("_fresh", "_origin", "_parts")
+
+    def __init__(self, value: dict[str, Json], origin: Document) -> None:
+        super().__init__(value)
+        self._origin: Document | None = origin
+        self._parts: dict[int, tuple[Json, bytes]] = {}
+        """By identity, the members whose texts are worth sharing."""
+        self._fresh: list[bytes] | None = None
+        """Texts of the members that were not shared; None if it was written as a whole."""
+
+    @property
+    def encoded(self) -> bytes:
+        """See Document."""
+        encoded = self._encoded
+        if encoded is None:
+            try:
+                encoded = self._join()
+            except UnicodeEncodeError:  # which is written in another way, throughout the text
+                self._fresh, self._parts = None, {}
+                encoded = encode_json(self.value)
+            self._encoded = encoded
+        return encoded
+
+    def _join(self) -> bytes:
+        origin, self._origin = self._origin, None
+        known = origin._parts if isinstance(origin, _ChangedDocument) else {}  # noqa: SLF001 - its own class
+        fresh: list[bytes] = []
+        texts: list[bytes] = []
+        for key, member in self.value.items():
+            part = known.get(id(member))
+            if part is None:
+                part = (member, _encode_unicode(member))
+                fresh.append(part[1])
+            text = part[1]
+            if len(text) > _PART_BYTES:
+                self._parts[id(member)] = part
+            texts.append(b"%b:%b" % (_encode_unicode(key), text))
+        self._fresh = fresh
+        return b"{%b}" % b",".join(texts)
+
+    def nests_too_deeply(self) -> bool:
+        """See Document. Members that were shared stand as deep as they did."""
+        encoded = self.encoded
+        if self._fresh is None:
+            return nests_too_deeply(encoded)
+        return any(nests_too_deeply(text, MAX_DEPTH - 1) for text in self._fresh)
+
+
+_LARGE_BYTES = 8_192
+_PART_BYTES = 256
 
 
 def read_document(text: str | bytes) -> Document:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from statemachine.jsonvalue import encode_json, nests_too_deeply
+from statemachine.jsonvalue import MAX_DEPTH, Document, encode_json, nests_too_deeply
 
 _text = st.text(alphabet='[]{}"\\x', max_size=6)
 _values = st.recursive(
@@ -58,3 +58,39 @@ def test_arrays_and_objects_in_turn(levels: int) -> None:
         value = [value] if level % 2 else {"k": value}
     for limit in (48, 49, 511, 512, 513):
         assert nests_too_deeply(encode_json(value), limit) == (levels > limit)
+
+
+def _nested(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@st.composite
+def changes(draw: st.DrawFn) -> list[Any]:
+    """An object with large members, and what states make of it one after the other, sharing members."""
+    texts = st.sampled_from(["x" * 3000, "ünï" * 1200, "[{" * 2000, "short", "\ud800" * draw(st.integers(0, 1))])
+    member = st.one_of(texts, st.lists(texts, max_size=3), st.integers(), st.sampled_from([510, 511, 512]).map(_nested))
+    value: dict[str, Any] = {"base": "y" * 9000, **draw(st.dictionaries(st.text(max_size=3), member, max_size=4))}
+    values = [value]
+    for _ in range(draw(st.integers(1, 4))):
+        kept = [key for key in value if draw(st.booleans())]
+        value = {draw(st.sampled_from([key, key + "'"])): value[key] for key in kept} | {
+            "new": draw(st.one_of(member, st.just(value.get("base"))))
+        }
+        values.append(value)
+    return values
+
+
+@given(changes())
+def test_a_changed_document_is_written_like_a_new_one(values: list[Any]) -> None:
+    document = Document(values[0])
+    if document.nests_too_deeply():
+        return
+    for value in values[1:]:
+        document = document.changed(value)
+        assert document.encoded == Document(value).encoded
+        assert document.nests_too_deeply() == (depth(value) > MAX_DEPTH)
+        if document.nests_too_deeply():
+            return
