@@ -7,9 +7,11 @@ own codes start with ``SM_``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from statemachine.jsonvalue import pointer
 
@@ -26,16 +28,24 @@ class Severity(StrEnum):
     WARNING = "WARNING"
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(Struct, frozen=True):
     """Where something stands in a source text; both count from 1."""
 
     line: int
     column: int
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Note(Struct, frozen=True):
+    """What belongs to a finding without being one: where the first of two equal names stands, or what follows."""
+
+    message: str
+    path: JsonPath | None = None
+    position: Position | None = None
+    code: str | None = None
+    """AWS reports it as a finding of its own, with this code: `program.load.validate_definition` does the same."""
+
+
+class Diagnostic(Struct, frozen=True):
     """One finding."""
 
     code: str
@@ -49,6 +59,16 @@ class Diagnostic:
     """What was probably meant, as a sentence without a full stop."""
     place: JsonPath | None = None
     """The key that is at fault, where AWS names only the object around it: `position` is taken from here."""
+    notes: tuple[Note, ...] = ()
+    offset: int | None = None
+    """For a fault inside a text: the characters of the text before it."""
+    runs: bool = False
+    """AWS refuses it, but here it can be run: it does not keep a definition from being loaded."""
+
+    @property
+    def prevents_running(self) -> bool:
+        """Whether a definition with this finding cannot be run."""
+        return self.severity is Severity.ERROR and not self.runs
 
     @property
     def location(self) -> str | None:

@@ -4,18 +4,19 @@ The table feeds the parser and the validator, and the tests hold the files of ``
 belongs here; a rule about several is in `Shape` (one of, at most one of) or in `structure`.
 
 Sources: states-language.net; the developer guide's pages on the state types; AWS's own answers of
-ValidateStateMachineDefinition where they differ (`IntervalSeconds` 0 and the machine's `TimeoutSeconds` 0 are accepted,
-99,999,999 seconds is the most, facts limit-*, validate-*). What AWS accepts is accepted: `Retry: []`, an ItemReader in
-an inline Map (fact validate-itemreader-inline-ok), any error name (fact retry-each-retrier-own-counter).
+ValidateStateMachineDefinition where they differ (the machine's `TimeoutSeconds` 0 is accepted, 99,999,999 seconds is
+the most, facts limit-*, validate-*). What AWS accepts is accepted: `Retry: []`, an ItemReader in an inline Map (fact
+validate-itemreader-inline-ok), any error name (fact retry-each-retrier-own-counter).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from statemachine.definition.model import QueryLanguage
 
@@ -50,8 +51,7 @@ LABEL_FORBIDDEN: Final = ' ?*<>{}[]:;,\\|^~$#%&`"'
 """What a Label may not contain, besides control characters (same page)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
+class Field(Struct, frozen=True, kw_only=True):
     """One field. Without `type` it holds any JSON value, null too."""
 
     name: str
@@ -63,6 +63,8 @@ class Field:
     """In JSONata, a string ``{% … %}`` may stand instead of the value."""
     minimum: int | None = None
     maximum: int | None = None
+    runs_from: int | None = None
+    """The least number that can be run here, where the specification asks for more."""
     values: tuple[str, ...] = ()
     """The only strings allowed, in AWS's order."""
     non_empty: bool = False
@@ -73,10 +75,11 @@ class Field:
     """For a field of a state: the types that have it."""
     required_for: tuple[str, ...] = ()
     """Those of the types that cannot do without it."""
+    extension: bool = False
+    """AWS does not know it: with the target ``aws`` it is refused."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
+class Shape(Struct, frozen=True, kw_only=True):
     """One kind of object: its fields, and which of them belong together."""
 
     name: str
@@ -86,6 +89,21 @@ class Shape:
     one_of: tuple[tuple[str, ...], ...] = ()
     """Of each group, exactly one must be there."""
     at_most_one_of: tuple[tuple[str, ...], ...] = ()
+
+
+def example(field: Field) -> str | int | bool | None:
+    """A value that is right for the field; None if that is not for the field alone to say."""
+    if field.name == "QueryLanguage" or field.name == "Type":
+        return None
+    match field.type:
+        case JsonType.INTEGER | JsonType.NUMBER:
+            return field.maximum or max(field.minimum or 0, 1)
+        case JsonType.BOOLEAN:
+            return True
+        case JsonType.STRING:
+            return "2030-01-31T12:00:00Z" if field.timestamp else field.values[0] if field.values else "example"
+        case _:
+            return None
 
 
 _PATH = QueryLanguage.JSONPATH
@@ -117,6 +135,7 @@ STATE_FIELDS: Final[tuple[Field, ...]] = (
     # Errors
     Field(name="Retry", type=_ARRAY, items=_OBJECT, states=_WORK),
     Field(name="Catch", type=_ARRAY, items=_OBJECT, states=_WORK),
+    Field(name="CompensateWith", type=_STRING, non_empty=True, states=_WORK, extension=True),
     # Task
     Field(name="Resource", type=_STRING, non_empty=True, states=("Task",), required_for=("Task",)),
     Field(name="TimeoutSeconds", type=_INTEGER, minimum=1, maximum=SECONDS_MAX, expression=True, states=("Task",)),
@@ -233,7 +252,7 @@ RETRIER: Final = Shape(
     fields=_table(
         _COMMENT,
         Field(name="ErrorEquals", type=_ARRAY, items=_STRING, non_empty=True),
-        Field(name="IntervalSeconds", type=_INTEGER, minimum=0, maximum=SECONDS_MAX),
+        Field(name="IntervalSeconds", type=_INTEGER, minimum=1, runs_from=0, maximum=SECONDS_MAX),
         Field(name="MaxAttempts", type=_INTEGER, minimum=0, maximum=SECONDS_MAX),
         Field(name="BackoffRate", type=_NUMBER, minimum=1),
         Field(name="MaxDelaySeconds", type=_INTEGER, minimum=1, maximum=31_622_400),
@@ -250,6 +269,7 @@ CATCHER: Final = Shape(
         Field(name="ResultPath", type=_STRING, nullable=True, language=_PATH),
         Field(name="Assign", type=_OBJECT),
         Field(name="Output", language=_NATA),
+        Field(name="Compensate", type=_BOOLEAN, extension=True),
     ),
     required=("ErrorEquals", "Next"),
 )

@@ -14,8 +14,9 @@ import json
 import math
 import re
 from contextlib import suppress
-from dataclasses import dataclass, field
 from json.decoder import scanstring  # type: ignore[attr-defined]
+
+from msgspec import Struct, field
 
 from statemachine.definition.diagnostics import JsonPath
 
@@ -25,8 +26,7 @@ _NON_FINITE = frozenset({"NaN", "Infinity", "-Infinity"})
 _DIGITS_MAX = 4300  # what Python converts between text and int (sys.get_int_max_str_digits)
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """Something that JSON's grammar allows, or Python's reader does, and a definition must not have."""
 
     offset: int
@@ -35,8 +35,7 @@ class Fault:
     duplicate: bool = False
 
 
-@dataclass(slots=True)
-class Scan:
+class Scan(Struct):
     """Offsets from the text's start: of each value, and of each key by the path of its value."""
 
     values: dict[JsonPath, int] = field(default_factory=dict)

@@ -10,9 +10,10 @@ Rules
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from statemachine.definition.diagnostics import JsonPath
 from statemachine.jsonvalue import Json
@@ -54,8 +55,7 @@ class ProcessorMode(StrEnum):
     DISTRIBUTED = "DISTRIBUTED"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retrier:
+class Retrier(Struct, frozen=True, kw_only=True):
     """One element of Retry. Delays in seconds."""
 
     error_equals: tuple[str, ...]
@@ -67,8 +67,7 @@ class Retrier:
     path: JsonPath = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Catcher:
+class Catcher(Struct, frozen=True, kw_only=True):
     """One element of Catch."""
 
     error_equals: tuple[str, ...]
@@ -76,11 +75,12 @@ class Catcher:
     result_path: str | None = "$"
     assign: Json | Absent = ABSENT
     output: Json | Absent = ABSENT
+    compensate: bool = False
+    """Extension: undo what has completed in its States block first."""
     path: JsonPath = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class Comparison(Struct, frozen=True, kw_only=True):
     """A JSONPath data test: `operator` is the field's name, for instance ``NumericLessThanPath``."""
 
     variable: str
@@ -89,23 +89,19 @@ class Comparison:
     path: JsonPath = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class And:
+class And(Struct, frozen=True, kw_only=True):
     rules: tuple[ChoiceCondition, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Or:
+class Or(Struct, frozen=True, kw_only=True):
     rules: tuple[ChoiceCondition, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Not:
+class Not(Struct, frozen=True, kw_only=True):
     rule: ChoiceCondition
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JsonataCondition:
+class JsonataCondition(Struct, frozen=True, kw_only=True):
     """A JSONata Condition: an expression text, or a literal true or false."""
 
     expression: str | bool
@@ -115,8 +111,7 @@ class JsonataCondition:
 ChoiceCondition: TypeAlias = Comparison | And | Or | Not | JsonataCondition
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChoiceRule:
+class ChoiceRule(Struct, frozen=True, kw_only=True):
     """One element of Choices."""
 
     condition: ChoiceCondition
@@ -126,8 +121,7 @@ class ChoiceRule:
     path: JsonPath = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StateFields:
+class StateFields(Struct, frozen=True, kw_only=True):
     """What every state type has, or may have without effect: the fields of input and output processing.
 
     A field that the state type or the query language does not allow is absent (a diagnostic says so).
@@ -151,31 +145,34 @@ class StateFields:
     assign: Json | Absent = ABSENT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task(StateFields):
+class WorkFields(StateFields, frozen=True, kw_only=True):
+    """What a state has that can fail and be undone."""
+
+    retry: tuple[Retrier, ...] = ()
+    catch: tuple[Catcher, ...] = ()
+    compensate_with: str | None = None
+    """Extension: where, in the same States block, the path begins that undoes the state."""
+
+
+class Task(WorkFields, frozen=True, kw_only=True):
     resource: str
     timeout_seconds: int | JSONATA_EXPRESSION | None = None
     timeout_seconds_path: str | None = None
     heartbeat_seconds: int | JSONATA_EXPRESSION | None = None
     heartbeat_seconds_path: str | None = None
     credentials: Json | Absent = ABSENT
-    retry: tuple[Retrier, ...] = ()
-    catch: tuple[Catcher, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pass(StateFields):
+class Pass(StateFields, frozen=True, kw_only=True):
     result: Json | Absent = ABSENT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice(StateFields):
+class Choice(StateFields, frozen=True, kw_only=True):
     choices: tuple[ChoiceRule, ...]
     default: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wait(StateFields):
+class Wait(StateFields, frozen=True, kw_only=True):
     """Exactly one of the four is not None."""
 
     seconds: int | JSONATA_EXPRESSION | None = None
@@ -184,21 +181,18 @@ class Wait(StateFields):
     timestamp_path: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Succeed(StateFields):
+class Succeed(StateFields, frozen=True, kw_only=True):
     pass
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fail(StateFields):
+class Fail(StateFields, frozen=True, kw_only=True):
     error: str | None = None
     error_path: str | None = None
     cause: str | None = None
     cause_path: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Branch:
+class Branch(Struct, frozen=True, kw_only=True):
     """A States block with its start: a branch of a Parallel or the processor of a Map."""
 
     start_at: str
@@ -207,15 +201,11 @@ class Branch:
     comment: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parallel(StateFields):
+class Parallel(WorkFields, frozen=True, kw_only=True):
     branches: tuple[Branch, ...]
-    retry: tuple[Retrier, ...] = ()
-    catch: tuple[Catcher, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemProcessor:
+class ItemProcessor(Struct, frozen=True, kw_only=True):
     """The processor of a Map; `legacy` if written as Iterator."""
 
     branch: Branch
@@ -224,8 +214,7 @@ class ItemProcessor:
     legacy: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Map(StateFields):
+class Map(WorkFields, frozen=True, kw_only=True):
     """A Map. ItemReader, ItemBatcher and ResultWriter are kept as written; their languages are compiled later.
 
     A numeric field and its Path form exclude each other; in JSONata the numeric field may be an expression.
@@ -246,15 +235,12 @@ class Map(StateFields):
     tolerated_failure_count_path: str | None = None
     tolerated_failure_percentage: float | JSONATA_EXPRESSION | None = None
     tolerated_failure_percentage_path: str | None = None
-    retry: tuple[Retrier, ...] = ()
-    catch: tuple[Catcher, ...] = ()
 
 
 State: TypeAlias = Task | Pass | Choice | Wait | Succeed | Fail | Parallel | Map
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StateMachine:
+class StateMachine(Struct, frozen=True, kw_only=True):
     """A whole definition."""
 
     start_at: str
@@ -264,3 +250,5 @@ class StateMachine:
     version: str = "1.0"
     timeout_seconds: int | None = None
     path: JsonPath = ()
+    stand_ins: tuple[JsonPath, ...] = ()
+    """Where the definition has a placeholder and the model something to check the rest with: it must not be run."""

@@ -10,29 +10,94 @@ Rules
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 from statemachine.definition import model
-from statemachine.definition.diagnostics import Diagnostic, JsonPath, Severity
+from statemachine.definition.diagnostics import Diagnostic, JsonPath
 from statemachine.definition.fields import OPERATORS
 from statemachine.definition.model import ABSENT, QueryLanguage
+from statemachine.definition.placeholders import with_stand_ins
 from statemachine.definition.structure import check_structure
 from statemachine.jsonvalue import Json
+from statemachine.limits import AWS_LIMITS
+
+_NONE: Final[Mapping[JsonPath, Json]] = MappingProxyType({})
 
 
-def parse_definition(value: Json) -> tuple[model.StateMachine | None, list[Diagnostic]]:
+def parse_definition(
+    value: Json, stand_ins: Mapping[JsonPath, Json] = _NONE
+) -> tuple[model.StateMachine | None, list[Diagnostic]]:
     """The model of a definition, as `source` read it, and what is wrong with each of its objects.
 
     All faults are reported at once; with an ERROR among them there is no model. Whether states lead anywhere is not
-    looked at: that is `validate`.
+    looked at: that is `validate`. Where a placeholder keeps a value from being known, the model has a stand-in, the
+    caller's or one that is right for the field, and says so in `stand_ins`; if there is none, there is no model.
     """
-    found = check_structure(value)
-    if any(each.severity is Severity.ERROR for each in found):
+    unknown = dict(stand_ins)
+    found = check_structure(value, unknown.setdefault)
+    if any(each.prevents_running for each in found) or None in unknown.values():
         return None, found
-    return _machine(value), found
+    return _machine(with_stand_ins(value, unknown), tuple(unknown)), found
 
 
-def _machine(value: dict[str, Json]) -> model.StateMachine:
+def parse_sound_states(value: Json) -> model.StateMachine | None:
+    """The model without the states that have faults, so that the others can be checked on; None if there is none.
+
+    A faulty state is replaced by one that does nothing, and so is one that has a placeholder for what has no stand-in.
+    A transition that leads nowhere stays as it is.
+    """
+    unknown: dict[JsonPath, Json] = {}
+    found = check_structure(value, unknown.setdefault)
+    faults = [each.place or each.path or () for each in found if each.prevents_running]
+    faults += (place for place, stand_in in unknown.items() if stand_in is None)
+    owners = {_owner(fault) for fault in faults}
+    if not isinstance(value, dict) or ("QueryLanguage",) in owners:
+        return None
+    dropped = {owner[0] for owner in owners if len(owner) == 1}
+    pruned = {key: item for key, item in value.items() if key not in dropped or key == "States"}
+    pruned["States"] = _pruned(value.get("States"), ("States",), owners, 0)
+    if not isinstance(pruned.get("StartAt"), str):
+        pruned["StartAt"] = next(iter(pruned["States"]), "")
+    return parse_definition(pruned)[0]
+
+
+def _owner(fault: JsonPath) -> JsonPath:
+    """The innermost state around a place; outside of the states, the machine's field."""
+    end, at = 1, 0
+    while fault[at : at + 1] == ("States",) and len(fault) > at + 1:
+        end = at = at + 2
+        if fault[at : at + 1] == ("Branches",):
+            at += 2
+        elif fault[at : at + 1] in (("ItemProcessor",), ("Iterator",)):
+            at += 1
+    return fault[:end]
+
+
+def _pruned(states: Json, path: JsonPath, faulty: set[JsonPath], depth: int) -> dict[str, Json]:
+    if not isinstance(states, dict) or depth > AWS_LIMITS.depth:
+        return {}
+    sound: dict[str, Json] = {}
+    for name, state in states.items():
+        at = (*path, name)
+        if at in faulty or not isinstance(state, dict):
+            sound[name] = {"Type": "Succeed"}
+            continue
+        sound[name] = state = dict(state)
+        if state.get("Type") == "Parallel":
+            state["Branches"] = [
+                {**branch, "States": _pruned(branch["States"], (*at, "Branches", index, "States"), faulty, depth + 1)}
+                for index, branch in enumerate(state["Branches"])
+            ]
+        elif state.get("Type") == "Map":
+            for key in [key for key in ("ItemProcessor", "Iterator") if key in state]:
+                inner = _pruned(state[key]["States"], (*at, key, "States"), faulty, depth + 1)
+                state[key] = {**state[key], "States": inner}
+    return sound
+
+
+def _machine(value: dict[str, Json], stand_ins: tuple[JsonPath, ...]) -> model.StateMachine:
     language = QueryLanguage(value.get("QueryLanguage", QueryLanguage.JSONPATH))
     return model.StateMachine(
         start_at=value["StartAt"],
@@ -41,6 +106,7 @@ def _machine(value: dict[str, Json]) -> model.StateMachine:
         comment=value.get("Comment"),
         version=value.get("Version", "1.0"),
         timeout_seconds=_integer(value.get("TimeoutSeconds")),
+        stand_ins=stand_ins,
     )
 
 
@@ -105,7 +171,7 @@ def _state(name: str, state: dict[str, Json], path: JsonPath, machine: QueryLang
             branches = tuple(
                 _branch(each, (*path, "Branches", index), machine) for index, each in enumerate(state["Branches"])
             )
-            return model.Parallel(**common, branches=branches, retry=_retry(state, path), catch=_catch(state, path))
+            return model.Parallel(**common, branches=branches, **_recovery(state, path))
         case _:
             return _map(state, path, common, machine)
 
@@ -119,8 +185,7 @@ def _task(state: dict[str, Json], path: JsonPath, common: dict[str, Any]) -> mod
         heartbeat_seconds=_integer(state.get("HeartbeatSeconds")),
         heartbeat_seconds_path=state.get("HeartbeatSecondsPath"),
         credentials=state.get("Credentials", ABSENT),
-        retry=_retry(state, path),
-        catch=_catch(state, path),
+        **_recovery(state, path),
     )
 
 
@@ -152,9 +217,16 @@ def _map(state: dict[str, Json], path: JsonPath, common: dict[str, Any], machine
         tolerated_failure_count_path=get("ToleratedFailureCountPath"),
         tolerated_failure_percentage=get("ToleratedFailurePercentage"),
         tolerated_failure_percentage_path=get("ToleratedFailurePercentagePath"),
-        retry=_retry(state, path),
-        catch=_catch(state, path),
+        **_recovery(state, path),
     )
+
+
+def _recovery(state: dict[str, Json], path: JsonPath) -> dict[str, Any]:
+    return {
+        "retry": _retry(state, path),
+        "catch": _catch(state, path),
+        "compensate_with": state.get("CompensateWith"),
+    }
 
 
 def _retry(state: dict[str, Json], path: JsonPath) -> tuple[model.Retrier, ...]:
@@ -180,6 +252,7 @@ def _catch(state: dict[str, Json], path: JsonPath) -> tuple[model.Catcher, ...]:
             result_path=each.get("ResultPath", "$"),
             assign=each.get("Assign", ABSENT),
             output=each.get("Output", ABSENT),
+            compensate=each.get("Compensate", False),
             path=(*path, "Catch", index),
         )
         for index, each in enumerate(state.get("Catch", ()))

@@ -7,19 +7,22 @@ Rules
 - Codes, messages and places are AWS's where they are known (facts validate-*, recorded answers of
   ValidateStateMachineDefinition and CreateStateMachine): an unsupported or missing field is reported at the object,
   `place` names the key; a wrong value is reported where it stands.
+- A value that is a placeholder (see `placeholders`) is not known: it is no fault, and is reported to `not_known`.
 - The value comes from `source`, which has bounded its depth; blocks inside blocks and rules inside rules are bounded
   here once more, since they recurse.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from statemachine.definition import fields
-from statemachine.definition.diagnostics import SCHEMA_VALIDATION_FAILED, Diagnostic, JsonPath, Severity
+from statemachine.definition.diagnostics import SCHEMA_VALIDATION_FAILED, Diagnostic, JsonPath, Note, Severity
 from statemachine.definition.fields import Field, JsonType, Shape
 from statemachine.definition.model import QueryLanguage
+from statemachine.definition.placeholders import has_placeholder, is_placeholder
+from statemachine.definition.suggestions import Suggestions
 from statemachine.errors import ALL
 from statemachine.jsonvalue import Json, is_number
 from statemachine.limits import AWS_LIMITS
@@ -28,19 +31,25 @@ from statemachine.timestamps import parse_timestamp
 INVALID_STATE_NAME: Final = "INVALID_STATE_NAME"
 INVALID_LABEL_NAME: Final = "INVALID_LABEL_NAME"
 TOO_DEEPLY_NESTED: Final = "TOO_DEEPLY_NESTED"
-INTERVAL_ZERO: Final = "SM_INTERVAL_ZERO"
 VARIABLE_NAME: Final = "SM_VARIABLE_NAME"
 
 RULE_DEPTH_MAX: Final = 64
 """And, Or and Not inside each other; the definition's own depth allows about as many."""
 
+NotKnown = Callable[[JsonPath, Json], None]
+"""Takes the place of a value that is not known, and a right value for it; None if there is none."""
+
 Missing = frozenset[str]
 """Fields that are misspelt rather than missing."""
 
 
-def check_structure(value: Json) -> list[Diagnostic]:
+def ignore(_path: JsonPath, _stand_in: Json) -> None:
+    """For callers who need not know what is not known."""
+
+
+def check_structure(value: Json, not_known: NotKnown = ignore) -> list[Diagnostic]:
     """All faults of a definition's objects, in the order of the text. The graph is `validate`'s matter."""
-    check = _Structure()
+    check = _Structure(not_known)
     check.machine(value)
     return check.found
 
@@ -74,18 +83,11 @@ def language_of(name: Json, default: QueryLanguage | None) -> QueryLanguage | No
     return QueryLanguage(name) if name in ("JSONPath", "JSONata") else None
 
 
-def closest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that was probably meant."""
-    from difflib import get_close_matches
-
-    by_lower = {each.lower(): each for each in known}
-    matches = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.75)
-    return by_lower[matches[0]] if matches else None
-
-
 class _Structure:
-    def __init__(self) -> None:
+    def __init__(self, not_known: NotKnown) -> None:
         self.found: list[Diagnostic] = []
+        self.not_known = not_known
+        self.suggestions = Suggestions()
         self.machine_language: QueryLanguage | None = QueryLanguage.JSONPATH
 
     def fault(
@@ -96,8 +98,10 @@ class _Structure:
         place: JsonPath | None = None,
         code: str = SCHEMA_VALIDATION_FAILED,
         suggestion: str | None = None,
+        notes: tuple[Note, ...] = (),
+        runs: bool = False,
     ) -> None:
-        self.found.append(Diagnostic(code, message, path, place=place, suggestion=suggestion))
+        self.found.append(Diagnostic(code, message, path, place=place, suggestion=suggestion, notes=notes, runs=runs))
 
     # --- one object, by its table ---------------------------------------------------------------------------------
 
@@ -126,19 +130,21 @@ class _Structure:
     def _unknown(self, unknown: Sequence[str], shape: Shape, value: dict[str, Json], path: JsonPath) -> Missing:
         misspelt = set()
         for key in unknown:
-            meant = closest(key, (name for name in shape.fields if name not in value))
+            meant = self.suggestions.closest(key, (name for name in shape.fields if name not in value))
             if meant:
                 misspelt.add(meant)
             suggestion = f"did you mean `{meant}`?" if meant else None
             self.fault(path, f"Field '{key}' is not supported", place=(*path, key), suggestion=suggestion)
         return frozenset(misspelt)
 
-    def _wrong_language(self, field: Field, path: JsonPath, language: QueryLanguage) -> None:
+    def _wrong_language(
+        self, field: Field, path: JsonPath, language: QueryLanguage, *, place: JsonPath | None = None
+    ) -> None:
         message = (
             f"The QueryLanguage is set to '{language.value}', but field '{field.name}' is only supported "
             f"for the '{field.language}' QueryLanguage"
         )
-        self.fault(path, message, place=(*path, field.name))
+        self.fault(path, message, place=(*path, field.name) if place is None else place)
 
     def _one_of(self, group: Sequence[str], value: dict[str, Json], path: JsonPath) -> None:
         if not any(name in value for name in group):
@@ -149,7 +155,7 @@ class _Structure:
         present = [name for name in value if name in group]
         if len(present) > 1:
             message = f"There should only be one of the following fields: [{', '.join(group)}]"
-            self.fault(path, message, place=(*path, present[1]))
+            self.fault(path, message, place=(*path, present[1]), notes=(_stands(path, present[0]),))
 
     def value(self, field: Field, value: Json, path: JsonPath, language: QueryLanguage | None) -> None:
         """Check what one field holds."""
@@ -162,26 +168,46 @@ class _Structure:
                 self.fault(path, "JSONata string must start with {% and end with %}")
                 return
         if not has_type(value, field.type):
+            if is_placeholder(value):
+                self.not_known(path, fields.example(field))
+                return
             self.fault(path, f"Expected value of type {field.type.value}")
         elif field.values:
             self._enumerated(field, value, path)
         elif field.non_empty and not value:
             self.fault(path, "Value cannot be empty")
-        elif field.minimum is not None and value < field.minimum:
-            self.fault(path, f"Minimum value is {field.minimum}")
-        elif field.maximum is not None and value > field.maximum:
-            self.fault(path, f"Maximum value is {field.maximum}")
+        elif field.minimum is not None or field.maximum is not None:
+            self._range(field, value, path)
         elif field.timestamp and parse_timestamp(value) is None:
+            if has_placeholder(value):
+                self.not_known(path, fields.example(field))
+                return
             self.fault(path, "String does not match RFC3339 timestamp", suggestion="write 2030-01-31T12:00:00Z")
         elif field.items is not None:
-            for index, item in enumerate(value):
-                if not has_type(item, field.items):
-                    self.fault((*path, index), f"Expected value of type {field.items.value}")
+            self._elements(field.items, value, path)
+
+    def _elements(self, type_: JsonType, value: list[Json], path: JsonPath) -> None:
+        for index, item in enumerate(value):
+            if is_placeholder(item):
+                if type_ is not JsonType.STRING:
+                    self.not_known((*path, index), None)
+            elif not has_type(item, type_):
+                self.fault((*path, index), f"Expected value of type {type_.value}")
+
+    def _range(self, field: Field, value: float, path: JsonPath) -> None:
+        if field.minimum is not None and value < field.minimum:
+            runs = field.runs_from is not None and value >= field.runs_from
+            self.fault(path, f"Minimum value is {field.minimum}", runs=runs)
+        elif field.maximum is not None and value > field.maximum:
+            self.fault(path, f"Maximum value is {field.maximum}")
 
     def _enumerated(self, field: Field, value: str, path: JsonPath) -> None:
-        if value not in field.values:
-            meant = closest(value, field.values)
-            suggestion = f"did you mean `{meant}`?" if meant else None
+        if value in field.values:
+            return
+        if has_placeholder(value):
+            self.not_known(path, fields.example(field))
+        else:
+            suggestion = self.suggestions.sentence(value, field.values)
             listed = ", ".join(field.values)
             self.fault(path, f"Value should be one of the following: [{listed}]", suggestion=suggestion)
 
@@ -191,7 +217,8 @@ class _Structure:
         if not isinstance(value, dict):
             self.found.append(Diagnostic(SCHEMA_VALIDATION_FAILED, "Definition must be a valid JSON object", None))
             return
-        self.machine_language = language_of(value.get("QueryLanguage"), QueryLanguage.JSONPATH)
+        if "QueryLanguage" in value:
+            self.machine_language = language_of(value["QueryLanguage"], None)
         self.object(fields.STATE_MACHINE, value, (), self.machine_language)
         self._states(value.get("States"), ("States",), 0)
 
@@ -206,14 +233,17 @@ class _Structure:
             here = (*path, name)
             self._state_name(name, here)
             if not isinstance(state, dict):
-                self.fault(here, "Expected value of type Object")
+                if is_placeholder(state):
+                    self.not_known(here, None)
+                else:
+                    self.fault(here, "Expected value of type Object")
                 continue
             self._state(state, here, depth)
 
     def _state_name(self, name: str, path: JsonPath) -> None:
         if not name:
             self.fault(path, "The state name is empty", code=INVALID_STATE_NAME, place=path)
-        elif len(name) > fields.STATE_NAME_LENGTH_MAX:
+        elif len(name) > fields.STATE_NAME_LENGTH_MAX and not has_placeholder(name):
             message = (
                 f"The state name '{name[:24]}…' exceeds the {fields.STATE_NAME_LENGTH_MAX}-character limit "
                 "allowed by the service"
@@ -231,11 +261,13 @@ class _Structure:
             self.fault((*path, "Type"), "Expected value of type String")
             return
         shape = fields.STATES.get(type_name)
+        if shape is None and has_placeholder(type_name):
+            self.not_known((*path, "Type"), None)
+            return
         if shape is None:
             listed = ", ".join(fields.STATE_TYPES)
-            meant = closest(type_name, fields.STATE_TYPES)
             message = f"The field 'Type' should have one of these values: [{listed}]"
-            suggestion = f"did you mean `{meant}`?" if meant else None
+            suggestion = self.suggestions.sentence(type_name, fields.STATE_TYPES)
             self.fault((*path, "Type"), message, suggestion=suggestion)
             return
         language = self._state_language(state, path)
@@ -277,6 +309,9 @@ class _Structure:
         if not isinstance(assign, dict):
             return
         for key in assign:
+            if has_placeholder(key):
+                self.not_known((*path, key), assign[key] or {})
+                continue
             name = key if language is QueryLanguage.JSONATA else key.removesuffix(".$")
             message = None
             if name == "states":
@@ -288,21 +323,17 @@ class _Structure:
             if message:
                 self.fault((*path, key), message, place=(*path, key))
             elif "-" in name:
-                message = f"The variable '{name}' cannot be read by a path: a hyphen ends the name there"
-                self.found.append(
-                    Diagnostic(VARIABLE_NAME, message, (*path, key), Severity.WARNING, place=(*path, key))
-                )
+                # The guide forbids it; that AWS takes it in JSONata is claimed (tests/conformance/VALIDATION.md).
+                severity = Severity.ERROR if language is QueryLanguage.JSONPATH else Severity.WARNING
+                message = f"The variable '{name}' cannot be read: a hyphen ends the name in a path or expression"
+                place = (*path, key)
+                self.found.append(Diagnostic(VARIABLE_NAME, message, place, severity, place=place, runs=True))
 
     # --- errors ---------------------------------------------------------------------------------------------------
 
     def _retriers(self, retriers: Json, path: JsonPath, language: QueryLanguage | None) -> None:
         for at, retrier in _objects(retriers, path):
             self.object(fields.RETRIER, retrier, at, language)
-            interval = retrier.get("IntervalSeconds")
-            if is_number(interval) and interval == 0:
-                message = "IntervalSeconds is 0, where the specification asks for a positive integer"
-                place = (*at, "IntervalSeconds")
-                self.found.append(Diagnostic(INTERVAL_ZERO, message, place, Severity.WARNING))
         self._states_all(retriers, path)
 
     def _catchers(self, catchers: Json, path: JsonPath, language: QueryLanguage | None) -> None:
@@ -322,7 +353,7 @@ class _Structure:
     def _task(self, state: dict[str, Json], path: JsonPath) -> None:
         timeout: Json = state.get("TimeoutSeconds")
         heartbeat: Json = state.get("HeartbeatSeconds")
-        if is_number(timeout) and is_number(heartbeat) and heartbeat >= timeout:
+        if is_number(timeout) and is_number(heartbeat) and heartbeat >= timeout >= 1:
             self.fault((*path, "HeartbeatSeconds"), "HeartbeatSeconds must be smaller than TimeoutSeconds")
         credentials = state.get("Credentials")
         if isinstance(credentials, dict) and not {"RoleArn", "RoleArn.$"} & credentials.keys():
@@ -343,7 +374,7 @@ class _Structure:
         before = len(self.found)
         foreign = [key for key in rule if _is_foreign(shape.fields.get(key), language)]
         if foreign and language is not None:
-            self._wrong_language(shape.fields[foreign[0]], path, language)
+            self._wrong_language(shape.fields[foreign[0]], path, language, place=path)
             self.object(shape, {key: item for key, item in rule.items() if key not in foreign}, path, language)
             return
         self.object(shape, rule, path, language)
@@ -363,10 +394,10 @@ class _Structure:
         if len(tests) > 1 or (not tests and not unsupported):
             listed = ", ".join(fields.CONNECTIVES)
             message = f"The object must have only one of the following fields, [{listed}]"
-            self.fault(path, message, place=(*path, tests[1]) if tests else None)
+            self.fault(path, message, notes=tuple(_stands(path, name) for name in tests))
         elif len(operators) > 1:
             message = f"There should only be one of the following fields: [{', '.join(operators)}]"
-            self.fault(path, message, place=(*path, operators[1]))
+            self.fault(path, message, notes=tuple(_stands(path, name) for name in operators))
         elif tests == ["Variable"] and not operators and not unsupported:
             self.fault(path, "The rule has a Variable but no comparison", suggestion="add one, such as `StringEquals`")
         elif tests and tests != ["Variable"] and operators:
@@ -403,7 +434,7 @@ class _Structure:
             self.fault(path, message, place=(*path, "ExecutionType"), suggestion="only Mode DISTRIBUTED has it")
 
     def _label(self, label: Json, path: JsonPath) -> None:
-        if not isinstance(label, str):
+        if not isinstance(label, str) or has_placeholder(label):
             return
         message = None
         if not label:
@@ -445,6 +476,10 @@ class _Structure:
         config = writer.get("WriterConfig")
         if isinstance(config, dict):
             self.object(fields.WRITER_CONFIG, config, (*path, "WriterConfig"), language)
+
+
+def _stands(path: JsonPath, name: str) -> Note:
+    return Note(f"`{name}` stands here", (*path, name))
 
 
 def _is_foreign(field: Field | None, language: QueryLanguage | None) -> bool:

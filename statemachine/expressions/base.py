@@ -77,10 +77,12 @@ def shown(value: Json) -> str:
 
 
 class ExpressionSyntaxError(Exception):
-    """An expression text is wrong. `offset` counts characters from 0 within `expression`."""
+    """An expression text is wrong. `offset` counts characters from 0 within `expression`; `meant` is the name that was
+    probably meant."""
 
-    def __init__(self, message: str, expression: str, offset: int = 0) -> None:
+    def __init__(self, message: str, expression: str, offset: int = 0, *, meant: str | None = None) -> None:
         super().__init__(message)
+        self.meant = meant
         self.message = message
         self.expression = expression
         self.offset = offset

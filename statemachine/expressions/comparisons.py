@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from statemachine.errors import RUNTIME, EvaluationError
 from statemachine.expressions.base import Evaluate, ExpressionSyntaxError, PathNotFoundError, Values
@@ -25,8 +26,7 @@ Test: TypeAlias = Callable[[Json, Json], bool]
 """Whether a value (first) stands to an operand (second) as the operator says."""
 
 
-@dataclass(frozen=True, slots=True)
-class ComparisonOperator:
+class ComparisonOperator(Struct, frozen=True):
     """One operator. `operand` says what its operand must be; for a …Path operator, the value that the path gives."""
 
     name: str

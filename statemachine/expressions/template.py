@@ -11,8 +11,9 @@ Template").
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from statemachine.expressions.base import Evaluate, ExpressionSyntaxError, PathNotFoundError, Values
 from statemachine.expressions.java import hash_map_order
@@ -25,8 +26,7 @@ TemplatePath: TypeAlias = tuple[str | int, ...]
 _SUFFIX = ".$"
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Struct, frozen=True):
     """A compiled payload template. `constant`: it computes nothing."""
 
     evaluate: Evaluate

@@ -10,11 +10,12 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
 
+from msgspec import Struct, field
+
 from statemachine.definition import model
-from statemachine.definition.diagnostics import Diagnostic, JsonPath, Severity
+from statemachine.definition.diagnostics import Diagnostic, JsonPath, Note, Severity
 from statemachine.definition.model import ABSENT
 from statemachine.errors import Failure
 from statemachine.expressions.base import Evaluate, Values
@@ -75,16 +76,28 @@ LANGUAGES: Mapping[model.QueryLanguage, Callable[[Report], Language]] = {
 }
 
 
-@dataclass
-class Findings:
+class Findings(Struct):
     """Collects diagnostics while compiling: mistakes of the author, and what this release cannot run."""
 
     found: list[Diagnostic] = field(default_factory=list)
     unsupported: list[Diagnostic] = field(default_factory=list)
 
-    def add(self, code: str, message: str, path: JsonPath, place: JsonPath | None = None) -> None:
-        """Report one mistake; `place` is where it stands if that is more exact than AWS's location."""
-        self.found.append(Diagnostic(code, message, path, place=place))
+    def add(
+        self,
+        code: str,
+        message: str,
+        path: JsonPath,
+        place: JsonPath | None = None,
+        *,
+        offset: int | None = None,
+        suggestion: str | None = None,
+        notes: tuple[Note, ...] = (),
+        runs: bool = False,
+    ) -> None:
+        """Report one mistake: see `Report`."""
+        self.found.append(
+            Diagnostic(code, message, path, place=place, offset=offset, suggestion=suggestion, notes=notes, runs=runs)
+        )
 
     def refuse(self, code: str, message: str, path: JsonPath) -> None:
         """Report a valid use of something that cannot be run yet."""
@@ -92,14 +105,14 @@ class Findings:
 
 
 def compile_machine(machine: model.StateMachine, sha256: str) -> tuple[Program | None, list[Diagnostic]]:
-    """Compile a machine. The program is None if, and only if, there are findings.
+    """Compile a machine. The program is None if there is a finding that keeps it from being run.
 
     A program whose `unsupported` is not empty says what this release cannot run, and must not be run.
     """
     findings = Findings()
     compiler = _Compiler(findings)
     compiler.block(machine.states)
-    if findings.found:
+    if any(each.prevents_running for each in findings.found) or machine.start_at not in machine.states:
         return None, findings.found
     program = Program(
         sha256=sha256,
@@ -108,7 +121,20 @@ def compile_machine(machine: model.StateMachine, sha256: str) -> tuple[Program |
         timeout_seconds=machine.timeout_seconds,
         unsupported=tuple(findings.unsupported),
     )
-    return program, []
+    return program, findings.found
+
+
+class _Addresses(dict[str, Address]):
+    """The addresses of a block's states by name. A transition that leads nowhere is the graph's matter: it has been
+    reported, and no program comes of it."""
+
+    def __missing__(self, name: str) -> Address:
+        return ""
+
+
+def _start(branch: model.Branch) -> Address:
+    first = branch.states.get(branch.start_at)
+    return "" if first is None else pointer(first.path)
 
 
 class _Compiler:
@@ -120,7 +146,7 @@ class _Compiler:
         self.nodes: dict[Address, Node] = {}
 
     def block(self, states: dict[str, model.State]) -> None:
-        addresses = {name: pointer(state.path) for name, state in states.items()}
+        addresses = _Addresses((name, pointer(state.path)) for name, state in states.items())
         for name, state in states.items():
             self.nodes[addresses[name]] = self._node(state, self._language(state.query_language), addresses)
 
@@ -139,6 +165,7 @@ class _Compiler:
             None if state.next is None else addresses[state.next],
             f"{kind}StateEntered",
             f"{kind}StateExited",
+            _compensation(state, addresses),
         )
         match state:
             case model.Pass():
@@ -159,7 +186,7 @@ class _Compiler:
             case model.Parallel():
                 for branch in state.branches:
                     self.block(branch.states)
-                starts = tuple(pointer(branch.states[branch.start_at].path) for branch in state.branches)
+                starts = tuple(_start(branch) for branch in state.branches)
                 return ParallelNode(
                     **common.fields(),
                     retriers=_retriers(state.retry),
@@ -192,7 +219,7 @@ class _Compiler:
             **common.fields(),
             retriers=_retriers(state.retry),
             catchers=_catchers(state.catch, language, addresses),
-            start_at=pointer(branch.states[branch.start_at].path),
+            start_at=_start(branch),
             items=language.items(state),
             item_selector=language.item_selector(state),
             max_concurrency=language.max_concurrency(state),
@@ -223,11 +250,18 @@ def _retriers(retry: tuple[model.Retrier, ...]) -> tuple[RetrierNode, ...]:
 def _catchers(
     catch: tuple[model.Catcher, ...], language: Language, addresses: dict[str, Address]
 ) -> tuple[CatcherNode, ...]:
-    return tuple(CatcherNode(each.error_equals, addresses[each.next], language.catch_flow(each)) for each in catch)
+    return tuple(
+        CatcherNode(each.error_equals, addresses[each.next], language.catch_flow(each), each.compensate)
+        for each in catch
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class _Common:
+def _compensation(state: model.State, addresses: dict[str, Address]) -> Address | None:
+    target = state.compensate_with if isinstance(state, model.WorkFields) else None
+    return None if target is None else addresses[target]
+
+
+class _Common(Struct, frozen=True):
     """The fields that every node has."""
 
     name: str
@@ -236,6 +270,7 @@ class _Common:
     next: Address | None
     entered_type: str
     exited_type: str
+    compensate_with: Address | None
 
     def fields(self, **changed: Json) -> dict[str, Json]:
-        return {name: getattr(self, name) for name in self.__slots__} | changed
+        return {name: getattr(self, name) for name in self.__struct_fields__} | changed

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
+
 from statemachine.definition import model
-from statemachine.definition.diagnostics import JsonPath
+from statemachine.definition.diagnostics import SCHEMA_VALIDATION_FAILED, JsonPath
 from statemachine.definition.model import ABSENT
 from statemachine.errors import Failure, QueryEvaluationError
 from statemachine.expressions.base import Evaluate, Values
@@ -26,12 +27,12 @@ from statemachine.expressions.jsonata import (
     CompiledJsonata,
     Environment,
     JsonataError,
-    compile_jsonata,
     error_message,
     is_function,
     references,
 )
-from statemachine.expressions.jsonata.aws import AWS_FUNCTIONS
+from statemachine.expressions.jsonata.aws import compile_for_aws
+from statemachine.expressions.jsonata.references import Reference
 from statemachine.jsonvalue import Json, encode_json, type_name
 from statemachine.program import numbers
 from statemachine.program.dataflow import Exit
@@ -52,8 +53,7 @@ def is_expression(text: Json) -> bool:
     return isinstance(text, str) and text.startswith("{%") and text.endswith("%}") and len(text) >= 4
 
 
-@dataclass(frozen=True, slots=True)
-class JsonataFlow:
+class JsonataFlow(Struct, frozen=True):
     """The data flow of a JSONata state. `has_result`: its work gives a result that is not its input."""
 
     arguments_field: Expression | None
@@ -80,8 +80,7 @@ class JsonataFlow:
         return Exit(result if self.output is None else self.output(values, states), assigned)
 
 
-@dataclass(frozen=True, slots=True)
-class JsonataCatchFlow:
+class JsonataCatchFlow(Struct, frozen=True):
     """The data flow of a JSONata catcher."""
 
     output: Expression | None
@@ -157,6 +156,13 @@ class JsonataLanguage:
         if isinstance(state.items, list):
             template = self._template(state.items, "Items", (*state.path, "Items"))
             return lambda values, _: list(template(values, _states(values))) if template else []
+        if isinstance(state.items, dict):  # the guide allows it; what an iteration gets is not known
+            fields = self._template(state.items, "Items", (*state.path, "Items"))
+            return lambda values, _: _input_items(values, fields(values, _states(values)) if fields else {})
+        if not is_expression(state.items):
+            message = "Items must be an array or a JSONata string that starts with {% and ends with %}"
+            self._report(SCHEMA_VALIDATION_FAILED, message, (*state.path, "Items"))
+            return _input_items
         expression = self._expression(state.items, "Items", (*state.path, "Items"), expected="array")
         return lambda values, _: list(expression(values, _states(values)))
 
@@ -207,15 +213,26 @@ class JsonataLanguage:
 
     def _compile(self, text: str, path: JsonPath, *, catching: bool) -> CompiledJsonata | None:
         try:
-            compiled = compile_jsonata(text[2:-2].strip(), functions=AWS_FUNCTIONS)
+            compiled = compile_for_aws(text[2:-2].strip())
         except JsonataError as error:
-            self._report(INVALID_JSONATA_EXPRESSION, error_message(error), path)
+            offset = _offset(text, error.position, error.token)
+            self._report(INVALID_JSONATA_EXPRESSION, error_message(error), path, offset=offset)
             return None
         refused = _unsupported(compiled, catching=catching)
         if refused is not None:
-            self._report(UNSUPPORTED_JSONATA_EXPRESSION, refused, path)
+            message, at = refused
+            offset = _offset(text, at.position, at.name)
+            self._report(UNSUPPORTED_JSONATA_EXPRESSION, message, path, offset=offset)
             return None
         return compiled
+
+    def _literal(self, text: str, path: JsonPath) -> None:
+        """A text that is no expression: one that is opened and never closed was meant to be one (developer guide,
+        "Transforming data with JSONata"). With anything behind its end it is a text (fact
+        jsonata-delimiter-needs-exact-edges)."""
+        if text.startswith("{%") and "%}" not in text:
+            message = "JSONata string must start with {% and end with %}"
+            self._report(SCHEMA_VALIDATION_FAILED, message, path, suggestion="close it with `%}`")
 
     def _expression(
         self, text: str, field: str, path: JsonPath, *, expected: str | None = None, catching: bool = False
@@ -271,12 +288,15 @@ class JsonataLanguage:
                 for index, value in enumerate(template)
             ]
             return lambda values, states: [each(values, states) for each in elements if each]
+        if isinstance(template, str):
+            self._literal(template, path)
         return lambda _, __: template
 
     def _text(self, text: str | None, field: str, path: JsonPath) -> Callable[[Values], str] | None:
         if text is None:
             return None
         if not is_expression(text):
+            self._literal(text, (*path, field))
             return lambda _: text
         expression = self._expression(text, field, (*path, field), expected="string")
         return lambda values: str(expression(values, _states(values)))
@@ -328,19 +348,33 @@ def _reads_context(compiled: CompiledJsonata) -> bool:
     return any(first in ((), ("context",)) for first in named)
 
 
-def _unsupported(compiled: CompiledJsonata, *, catching: bool) -> str | None:
+def _offset(text: str, position: int | None, token: object) -> int | None:
+    """Where in the field's text a token begins: JSONata counts UTF-16 units of the expression, to the token's end."""
+    if position is None:
+        return None
+    expression = text[2:-2]
+    before = 2 + len(expression) - len(expression.lstrip())
+    units = expression.strip().encode("utf-16-le", "surrogatepass")[: 2 * position]
+    end = before + len(units.decode("utf-16-le", "replace"))
+    name = token if isinstance(token, str) else ""
+    if name and text[:end].endswith(name):
+        return end - len(name)
+    return max(before, end - 1)
+
+
+def _unsupported(compiled: CompiledJsonata, *, catching: bool) -> tuple[str, Reference] | None:
     """Why AWS refuses an expression at creation: it refers to an input that there is none of, or to the error output
     outside of a catcher (facts jsonata-top-level-reference-rejected, jsonata-double-dollar-rejected,
     jsonata-erroroutput-outside-catch-rejected)."""
     found = references(compiled)
-    named = [(each.position, each.name) for each in found.names]
-    named += [(each.position, "$") for each in found.context]
-    named += [(each.position, "$$") for each in found.variables if each.name == "$"]
+    named = [*found.names, *(Reference("$", each.position) for each in found.context)]
+    named += [Reference("$$", each.position) for each in found.variables if each.name == "$"]
     if named:
-        return f"Reference to '{min(named)[1]}' at the top level is not supported."
+        first = min(named, key=lambda each: (each.position, each.name))
+        return f"Reference to '{first.name}' at the top level is not supported.", first
     for each in found.variables:
         if each.name == "states" and each.fields[:1] == ("errorOutput",) and not catching:
-            return "Reference to '$states.errorOutput' is only supported in a Catcher."
+            return "Reference to '$states.errorOutput' is only supported in a Catcher.", each
     return None
 
 

@@ -8,13 +8,15 @@ call``.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from statemachine.definition import model
-from statemachine.definition.diagnostics import SCHEMA_VALIDATION_FAILED, JsonPath
+from statemachine.definition.diagnostics import SCHEMA_VALIDATION_FAILED, JsonPath, Note
 from statemachine.definition.model import ABSENT
 from statemachine.errors import RUNTIME, EvaluationError, Failure
 from statemachine.expressions.base import Evaluate, ExpressionSyntaxError, Values
 from statemachine.expressions.comparisons import compile_comparison
+from statemachine.expressions.intrinsics import intrinsic_name
 from statemachine.expressions.jsonpath import compile_path, compile_reference_path
 from statemachine.expressions.path_or_intrinsic import compile_field
 from statemachine.expressions.template import TemplateSyntaxError, compile_template
@@ -25,6 +27,9 @@ from statemachine.program.nodes import Address, Condition, Number, RuleNode
 from statemachine.program.report import Report
 from statemachine.timestamps import parse_timestamp_ms
 
+DUPLICATE_FIELD: Final = "SM_DUPLICATE_FIELD"
+_GIVE_TEXTS: Final = ("Format", "JsonToString", "ArrayGetItem", "Base64Encode", "Base64Decode", "Hash", "UUID")
+"""The intrinsic functions for ErrorPath and CausePath (states-language.net, "Fail State")."""
 _NO_EXPRESSION = "The value for the field '{}' must be a valid JSONPath or a valid intrinsic function call"
 _NOTHING: Evaluate = lambda _: None  # noqa: E731 - stands for an expression that was reported as wrong
 
@@ -99,7 +104,6 @@ class JsonPathLanguage:
         text = state.items_path or "$"
         path = self._required_path(text, (*state.path, "ItemsPath"))
         shown = text[1:] if text.startswith("$$") else text  # AWS names a context path so (recorded)
-        shown = text[1:] if text.startswith("$$") else text  # AWS names a path of the context object so (recorded)
 
         def items(values: Values, effective_input: Json) -> list[Json]:
             found = follow(path, values.with_input(effective_input))
@@ -111,9 +115,8 @@ class JsonPathLanguage:
 
     def item_selector(self, state: model.Map) -> Evaluate | None:
         """ItemSelector, or the Parameters of the legacy form."""
-        if state.item_selector is not ABSENT:
-            return self._template(state.item_selector, (*state.path, "ItemSelector"))
-        return self._template(state.parameters, (*state.path, "Parameters"))
+        field = "ItemSelector" if state.parameters is ABSENT else "Parameters"
+        return self._template(state.item_selector, (*state.path, field))
 
     def timeout(self, state: model.Task) -> Number | None:
         """TimeoutSeconds or its Path."""
@@ -162,7 +165,8 @@ class JsonPathLanguage:
         try:
             return compile_path(text).evaluate
         except ExpressionSyntaxError as error:
-            self._report(SCHEMA_VALIDATION_FAILED, f"Value is not a valid JSONPath: {error.message}", path)
+            message = f"Value is not a valid JSONPath: {error.message}"
+            self._report(SCHEMA_VALIDATION_FAILED, message, path, offset=error.offset)
             return _NOTHING
 
     def _data_path(self, text: str | None, path: JsonPath) -> Evaluate | None:
@@ -179,29 +183,63 @@ class JsonPathLanguage:
         try:
             return compile_reference_path(text)
         except ExpressionSyntaxError as error:
-            self._report(SCHEMA_VALIDATION_FAILED, f"Value is not a Reference Path: {error.message}", path)
+            message = f"Value is not a Reference Path: {error.message}"
+            self._report(SCHEMA_VALIDATION_FAILED, message, path, offset=error.offset)
             return None
 
     def _template(self, template: Json | model.Absent, path: JsonPath) -> Evaluate | None:
         if template is ABSENT:
             return None
+        self._equal_fields(template, path)
         try:
             return compile_template(template).evaluate
         except TemplateSyntaxError as errors:
-            for inner, _ in errors.errors:
+            for inner, error in errors.errors:
                 # AWS locates the fault at the object that has the field.
-                self._report(
-                    SCHEMA_VALIDATION_FAILED, _NO_EXPRESSION.format(inner[-1]), (*path, *inner[:-1]), (*path, *inner)
-                )
+                self._no_expression(str(inner[-1]), (*path, *inner[:-1]), (*path, *inner), error)
             return None
+
+    def _no_expression(self, field: str, path: JsonPath, place: JsonPath, error: ExpressionSyntaxError) -> None:
+        note = Note(error.message, place)
+        suggestion = f"did you mean `{error.meant}`?" if error.meant else None
+        self._report(
+            SCHEMA_VALIDATION_FAILED,
+            _NO_EXPRESSION.format(field),
+            path,
+            place,
+            offset=error.offset,
+            suggestion=suggestion,
+            notes=(note,),
+        )
+
+    def _equal_fields(self, template: Json, path: JsonPath) -> None:
+        """``a`` beside ``a.$``: both give the field ``a`` (states-language.net, "Payload Template")."""
+        if isinstance(template, list):
+            for index, each in enumerate(template):
+                self._equal_fields(each, (*path, index))
+        elif isinstance(template, dict):
+            for key, each in template.items():
+                if key.endswith(".$"):
+                    plain = key.removesuffix(".$")
+                    if plain in template:
+                        message = f"The fields '{plain}' and '{key}' of one object give the same field"
+                        note = Note(f"`{key}` stands here", (*path, key))
+                        place = (*path, plain)
+                        self._report(DUPLICATE_FIELD, message, path, place, notes=(note,), runs=True)
+                else:
+                    self._equal_fields(each, (*path, key))
 
     def _text(self, text: str | None, path: str | None, field: str, state: JsonPath) -> Callable[[Values], str] | None:
         if path is None:
             return None if text is None else (lambda _: text)
         try:
             evaluate = compile_field(field, path)
-        except ExpressionSyntaxError:
-            self._report(SCHEMA_VALIDATION_FAILED, _NO_EXPRESSION.format(field), state, (*state, field))
+            if (name := intrinsic_name(path)) is not None and name not in _GIVE_TEXTS:
+                listed = ", ".join(_GIVE_TEXTS)
+                message = f"States.{name} gives no text: {field} takes a path or one of {listed}"
+                raise ExpressionSyntaxError(message, path)
+        except ExpressionSyntaxError as error:
+            self._no_expression(field, state, (*state, field), error)
             return None
 
         def value(values: Values) -> str:
@@ -245,7 +283,9 @@ class JsonPathLanguage:
                     return compile_comparison(condition.variable, condition.operator, condition.operand)
                 except ExpressionSyntaxError as error:
                     where = condition.path or path
-                    self._report(SCHEMA_VALIDATION_FAILED, f"Value is not a valid JSONPath: {error.message}", where)
+                    wrong = "Variable" if error.expression.strip() == condition.variable.strip() else condition.operator
+                    message = f"Value is not a valid JSONPath: {error.message}"
+                    self._report(SCHEMA_VALIDATION_FAILED, message, (*where, wrong), offset=error.offset)
                     return bool
             case model.JsonataCondition():
                 raise AssertionError("a JSONPath rule has no Condition: the parser refuses it")

@@ -7,9 +7,10 @@ LambdaFunction… events, every other service as Task… events with `resourceTy
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+
+from msgspec import Struct
 
 _SERVICE = re.compile(r"arn:[^:]*:states:[^:]*:[^:]*:(?P<rest>.+)")
 _LAMBDA = re.compile(r"arn:[^:]*:lambda:[^:]*:[^:]*:function:.+")
@@ -32,8 +33,7 @@ class IntegrationPattern(Enum):
     WAIT_FOR_TASK_TOKEN = ".waitForTaskToken"  # noqa: S105 - the name of a pattern
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Struct, frozen=True):
     """A Resource taken apart. `type` and `action` are the history's resourceType and resource."""
 
     text: str

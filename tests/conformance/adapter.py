@@ -32,6 +32,7 @@ from statemachine.kernel.advance import new_execution  # noqa: E402
 from statemachine.kernel.history import to_api  # noqa: E402
 from statemachine.program import Program  # noqa: E402
 from statemachine.program.load import check  # noqa: E402
+from statemachine.program.validation import aws_diagnostics  # noqa: E402
 from statemachine.testing.teststate import TestStateError, test_state  # noqa: E402
 from statemachine.testing.virtual import DEFAULT_START_MS, Perform, VirtualHost, VirtualTask  # noqa: E402
 
@@ -40,7 +41,7 @@ def answer(message: dict[str, Any]) -> dict[str, Any]:
     """What this engine makes of one case."""
     if message["kind"] == "test_state":
         return _test_state(message)
-    program, diagnostics = _compile(message["definition"], express=message.get("type") == "EXPRESS")
+    program, diagnostics = compiled(message["definition"], express=message.get("type") == "EXPRESS")
     if message["kind"] in ("validate", "create_error"):
         return _refusal(message["kind"], diagnostics)
     if message["kind"] not in ("execution", "sync_execution"):
@@ -52,19 +53,13 @@ def answer(message: dict[str, Any]) -> dict[str, Any]:
     return _execute(message, program)
 
 
-def _compile(text: str, *, express: bool) -> tuple[Program | None, list[dict[str, Any]]]:
+def compiled(text: str, *, express: bool) -> tuple[Program | None, list[dict[str, Any]]]:
     program = None
     try:
-        program, found = check(load_source(text, format=SourceFormat.JSON), schema=False, express=express)
+        program, found = check(load_source(text, format=SourceFormat.JSON), express=express)
     except DefinitionError as error:
         found = list(error.diagnostics)
-    shown = [
-        {"severity": each.severity.value, "code": each.code, "message": each.message}
-        | ({} if each.location is None else {"location": each.location})
-        for each in found
-        if not each.code.startswith("SM_UNSUPPORTED")
-    ]
-    return program, shown
+    return program, [{**each} for each in aws_diagnostics(found, text)]
 
 
 def _refusal(kind: str, diagnostics: list[dict[str, Any]]) -> dict[str, Any]:
@@ -85,11 +80,26 @@ def _refusal(kind: str, diagnostics: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _execute(message: dict[str, Any], program: Program) -> dict[str, Any]:
-    text = message["input"]
     try:
-        document = Document({}, b"{}") if text is None else read_document(text)
+        done = host(message, program)
     except InvalidJsonError as error:
         return {"api_error": {"code": "InvalidExecutionInput", "message": str(error)}}
+    closed = done.run()
+    failure = closed.failure
+    return {
+        "status": closed.status.value,
+        "output": closed.output.text if closed.output else None,
+        "error": failure.error if failure else None,
+        "cause": failure.cause if failure else None,
+        "events": [to_api(event) for event in done.history],
+        "describe": _describe(closed, done.start_ms),
+    }
+
+
+def host(message: dict[str, Any], program: Program) -> VirtualHost:
+    """What runs a case. Raises InvalidJsonError for its input."""
+    text = message["input"]
+    document = Document({}, b"{}") if text is None else read_document(text)
     execution = new_execution(
         program,
         id=message["execution_name"],
@@ -104,17 +114,7 @@ def _execute(message: dict[str, Any], program: Program) -> dict[str, Any]:
     )
     clock = message.get("clock")
     start_ms = round(datetime.fromisoformat(clock).timestamp() * 1000) if clock else DEFAULT_START_MS
-    done = VirtualHost(program, execution, _performer(message), start_ms=start_ms)
-    closed = done.run()
-    failure = closed.failure
-    return {
-        "status": closed.status.value,
-        "output": closed.output.text if closed.output else None,
-        "error": failure.error if failure else None,
-        "cause": failure.cause if failure else None,
-        "events": [to_api(event) for event in done.history],
-        "describe": _describe(closed, start_ms),
-    }
+    return VirtualHost(program, execution, performer(message), start_ms=start_ms)
 
 
 def _test_state(message: dict[str, Any]) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def _test_state(message: dict[str, Any]) -> dict[str, Any]:
             state_configuration=request.get("stateConfiguration"),
             variables=request.get("variables"),
             reveal_secrets=request.get("revealSecrets", False),
-            perform=_performer(message),
+            perform=performer(message),
             account=message["account"],
             region=message["region"],
             now_ms=round(datetime.fromisoformat(clock).timestamp() * 1000) if clock else DEFAULT_START_MS,
@@ -169,7 +169,7 @@ def _describe(execution: Any, start_ms: int) -> dict[str, Any]:
     return shown
 
 
-def _performer(message: dict[str, Any]) -> Perform:
+def performer(message: dict[str, Any]) -> Perform:
     """The case's functions, bound as a user binds them; or, for a fact, what each attempt of a state gets."""
     call: list[VirtualTask] = []
 

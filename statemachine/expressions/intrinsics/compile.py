@@ -19,6 +19,11 @@ def is_intrinsic(text: str) -> bool:
     return text.lstrip().startswith("States.")
 
 
+def intrinsic_name(text: str) -> str | None:
+    """The name, without ``States.``, of the function that a right text calls; None for a path."""
+    return parse_intrinsic(text).name if is_intrinsic(text) else None
+
+
 @lru_cache(maxsize=4096)
 def compile_intrinsic(text: str) -> Evaluate:
     """Compile ``States.Name(…)``. Raises ExpressionSyntaxError.
@@ -32,7 +37,13 @@ def compile_intrinsic(text: str) -> Evaluate:
 def _compile_call(call: Call, whole: str) -> Evaluate:
     function = INTRINSICS.get(call.name)
     if function is None:
-        raise ExpressionSyntaxError(f"There is no intrinsic function States.{call.name}", whole, call.offset)
+        from difflib import get_close_matches
+
+        likely = get_close_matches(call.name, INTRINSICS, n=1)
+        meant = f"States.{likely[0]}" if likely else None
+        raise ExpressionSyntaxError(
+            f"There is no intrinsic function States.{call.name}", whole, call.offset, meant=meant
+        )
     _check_arguments(call, function, whole)
     arguments = tuple(_compile_argument(argument, whole) for argument in call.arguments)
     implementation = function.implementation

@@ -11,9 +11,10 @@ import binascii
 import hashlib
 import math
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
+
+from msgspec import Struct
 
 from statemachine.errors import InvalidJsonError
 from statemachine.expressions.base import Draws
@@ -273,8 +274,7 @@ def uuid(draws: Draws) -> Json:
     return draws.uuid()
 
 
-@dataclass(frozen=True, slots=True)
-class Intrinsic:
+class Intrinsic(Struct, frozen=True):
     """One function. `optional` of its parameters may be left out; `rest` is what further arguments take."""
 
     implementation: Callable[..., Json]

@@ -13,8 +13,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Never, TypeAlias
+
+from msgspec import Struct
 
 from statemachine.expressions.base import ExpressionSyntaxError
 from statemachine.expressions.jsonpath.tokens import skip_quoted
@@ -30,8 +31,7 @@ _WORD = re.compile(r"(true|false|null)(?=[\s,)]|$)")
 _WORDS = {"true": True, "false": False, "null": None}
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """A text in quotes: its value, and the pieces between its placeholders ``{}`` for States.Format."""
 
     value: str
@@ -39,24 +39,21 @@ class Text:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(Struct, frozen=True):
     """A number, true, false or null."""
 
     value: Json
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class PathArgument:
+class PathArgument(Struct, frozen=True):
     """A path, still as text."""
 
     text: str
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A function call. `text` is the call as written."""
 
     name: str

@@ -10,122 +10,112 @@ Rules
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+from msgspec import Struct, field
 
 from statemachine.expressions.jsonata.signature import Signature
 
 
-@dataclass(slots=True, eq=False)
-class Slot:
+class Slot(Struct, eq=False):
     """The variable that a `%` reads: `level` steps further up than where it was sought so far."""
 
     label: str
     level: int = 1
 
 
-@dataclass(slots=True, eq=False)
-class Node:
-    """What all expressions have; most of it is for steps of paths."""
+class Marks(Struct, eq=False, kw_only=True):
+    """What any expression may be marked with; most of it is for steps of paths."""
 
-    position: int
-    keep_array: bool = field(default=False, kw_only=True)
+    keep_array: bool = False
     """`[]` follows: a single result stays in an array."""
-    predicates: list[Predicate] = field(default_factory=list, kw_only=True)
+    predicates: list[Predicate] = field(default_factory=list)
     """Predicates on the whole value (of an expression that is not a step)."""
-    stages: list[Predicate | IndexBinding] = field(default_factory=list, kw_only=True)
+    stages: list[Predicate | IndexBinding] = field(default_factory=list)
     """Predicates and position bindings on what a step selects."""
-    group: Group | None = field(default=None, kw_only=True)
-    focus: str | None = field(default=None, kw_only=True)
+    group: Group | None = None
+    focus: str | None = None
     """`@$name`: binds each member and keeps the context."""
-    index: str | None = field(default=None, kw_only=True)
+    index: str | None = None
     """`#$name`: binds the position of each member."""
-    ancestor: Slot | None = field(default=None, kw_only=True)
+    ancestor: Slot | None = None
     """The slot in which this step's context is remembered for a `%`."""
-    tuple: bool = field(default=False, kw_only=True)
+    tuple: bool = False
     """The step needs tuples: it or one before it binds something."""
-    seeking: list[Slot] = field(default_factory=list, kw_only=True)
+    seeking: list[Slot] = field(default_factory=list)
     """Parents that are sought further up than this expression."""
-    cons: bool = field(default=False, kw_only=True)
+    cons: bool = False
     """An array constructor whose result is not flattened."""
 
 
-@dataclass(slots=True, eq=False)
-class Predicate:
+class Node(Marks, eq=False):
+    """What all expressions have."""
+
+    position: int
+
+
+class Predicate(Struct, eq=False):
     expression: Expression
     position: int
 
 
-@dataclass(slots=True, eq=False)
-class IndexBinding:
+class IndexBinding(Struct, eq=False):
     name: str
     position: int
 
 
-@dataclass(slots=True, eq=False)
-class Group:
+class Group(Struct, eq=False):
     pairs: list[tuple[Expression, Expression]]
     position: int
 
 
-@dataclass(slots=True, eq=False)
-class Text(Node):
+class Text(Node, eq=False):
     value: str
 
 
-@dataclass(slots=True, eq=False)
-class Number(Node):
+class Number(Node, eq=False):
     value: float
 
 
-@dataclass(slots=True, eq=False)
-class Constant(Node):
+class Constant(Node, eq=False):
     """true, false or null."""
 
     value: bool | None
 
 
-@dataclass(slots=True, eq=False)
-class Name(Node):
+class Name(Node, eq=False):
     value: str
 
 
-@dataclass(slots=True, eq=False)
-class Variable(Node):
+class Variable(Node, eq=False):
     """`$value`; the empty name is the context, `$` the root."""
 
     value: str
 
 
-@dataclass(slots=True, eq=False)
-class Regex(Node):
+class Regex(Node, eq=False):
     source: str
     flags: str
 
 
-@dataclass(slots=True, eq=False)
-class Wildcard(Node):
+class Wildcard(Node, eq=False):
     pass
 
 
-@dataclass(slots=True, eq=False)
-class Descendants(Node):
+class Descendants(Node, eq=False):
     pass
 
 
-@dataclass(slots=True, eq=False)
-class Parent(Node):
+class Parent(Node, eq=False):
     slot: Slot | None = None
 
 
-@dataclass(slots=True, eq=False)
-class Path(Node):
+class Path(Node, eq=False):
     steps: list[Expression]
     keep_singleton: bool = False
 
 
-@dataclass(slots=True, eq=False)
-class Binary(Node):
+class Binary(Node, eq=False):
     """Arithmetic, comparison, `and or in & ..`."""
 
     operator: str
@@ -133,41 +123,34 @@ class Binary(Node):
     right: Expression
 
 
-@dataclass(slots=True, eq=False)
-class Negation(Node):
+class Negation(Node, eq=False):
     expression: Expression
 
 
-@dataclass(slots=True, eq=False)
-class ArrayConstructor(Node):
+class ArrayConstructor(Node, eq=False):
     items: list[Expression]
 
 
-@dataclass(slots=True, eq=False)
-class ObjectConstructor(Node):
+class ObjectConstructor(Node, eq=False):
     pairs: list[tuple[Expression, Expression]]
 
 
-@dataclass(slots=True, eq=False)
-class Block(Node):
+class Block(Node, eq=False):
     expressions: list[Expression]
 
 
-@dataclass(slots=True, eq=False)
-class Condition(Node):
+class Condition(Node, eq=False):
     condition: Expression
     then: Expression
     otherwise: Expression | None
 
 
-@dataclass(slots=True, eq=False)
-class Bind(Node):
+class Bind(Node, eq=False):
     name: str
     value: Expression
 
 
-@dataclass(slots=True, eq=False)
-class Call(Node):
+class Call(Node, eq=False):
     """A call; `tail` marks the last call of a lambda, which its caller makes instead."""
 
     procedure: Expression
@@ -175,54 +158,46 @@ class Call(Node):
     tail: bool = False
 
 
-@dataclass(slots=True, eq=False)
-class PartialCall(Node):
+class PartialCall(Node, eq=False):
     procedure: Expression
     arguments: list[Expression]
 
 
-@dataclass(slots=True, eq=False)
-class Placeholder(Node):
+class Placeholder(Node, eq=False):
     """The `?` of a partial application."""
 
 
-@dataclass(slots=True, eq=False)
-class Lambda(Node):
+class Lambda(Node, eq=False):
     parameters: list[str]
     body: Expression
     signature: Signature | None
 
 
-@dataclass(slots=True, eq=False)
-class Chain(Node):
+class Chain(Node, eq=False):
     """`left ~> right`."""
 
     left: Expression
     right: Expression
 
 
-@dataclass(slots=True, eq=False)
-class Transform(Node):
+class Transform(Node, eq=False):
     pattern: Expression
     update: Expression
     delete: Expression | None
 
 
-@dataclass(slots=True, eq=False)
-class SortTerm:
+class SortTerm(Struct, eq=False):
     expression: Expression
     descending: bool
 
 
-@dataclass(slots=True, eq=False)
-class Sort(Node):
+class Sort(Node, eq=False):
     """The order-by step of a path."""
 
     terms: list[SortTerm]
 
 
-@dataclass(slots=True, eq=False)
-class Infix(Node):
+class Infix(Node, eq=False):
     """An infix operator before resolving; what stands on its right depends on the operator."""
 
     operator: str
@@ -230,8 +205,7 @@ class Infix(Node):
     right: Any
 
 
-@dataclass(slots=True, eq=False)
-class EndOfText(Node):
+class EndOfText(Node, eq=False):
     """The end where an operand was expected."""
 
 

@@ -14,9 +14,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
+from statemachine.expressions.jsonata.compiled import CompiledJsonata, compile_jsonata
 from statemachine.expressions.jsonata.errors import JsonataError
 from statemachine.expressions.jsonata.functions import FUNCTIONS
 from statemachine.expressions.jsonata.functions import numbers as numeric
@@ -156,3 +158,9 @@ AWS_FUNCTIONS: Final = MappingProxyType(
     }
 )
 """The functions of AWS Step Functions by name."""
+
+
+@lru_cache(maxsize=2048)
+def compile_for_aws(text: str) -> CompiledJsonata:
+    """Compile a text with AWS's functions. Raises JsonataError."""
+    return compile_jsonata(text, functions=AWS_FUNCTIONS)

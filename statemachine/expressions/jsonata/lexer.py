@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
+
+from msgspec import Struct
 
 from statemachine.expressions.jsonata.errors import JsonataError
 from statemachine.expressions.jsonata.texts import EXACT, joined_surrogates, utf16_length
@@ -27,8 +28,7 @@ _PLAIN: Final = {'"': re.compile(r'[^"\\]*'), "'": re.compile(r"[^'\\]*")}
 _HEX: Final = re.compile(r"[0-9a-fA-F]{1,4}")
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True):
     """`value` is the text of an operator or name, or the value of a literal; a regex has (source, flags)."""
 
     kind: Kind

@@ -8,14 +8,14 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 NUMBER_BYTES = 12
 """What one member of a sequence counts for: 10 MiB hold 873,782 numbers (measured on AWS, with a remainder of 376)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """The bounds of one expression and of each of its evaluations.
 
     `depth` counts nested evaluations as jsonata-js's evaluate() nests: each operator, block, call and literal is one.
@@ -44,8 +44,7 @@ def _no_fraction() -> float:
     raise LookupError("this environment has no random numbers")
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(Struct, frozen=True):
     """What an evaluation may ask for: the time ($now, $millis), chance ($random, $shuffle, $uuid) and its bounds.
 
     `now_ms` is in milliseconds since 1970 and the same for the whole evaluation; `random` gives numbers from 0 up to

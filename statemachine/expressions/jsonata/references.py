@@ -7,7 +7,7 @@ looked up in the input of the whole expression, of which there is none in Step F
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from statemachine.expressions.jsonata.ast import (
     Block,
@@ -23,8 +23,7 @@ from statemachine.expressions.jsonata.ast import (
 from statemachine.expressions.jsonata.walk import bound_names, children, parts
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """A variable or a top-level name. `position` is in UTF-16 units, at the end of the token."""
 
     name: str
@@ -32,8 +31,7 @@ class Reference:
     fields: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class References:
+class References(Struct, frozen=True):
     """In the order of the text, as far as the tree keeps it. `variables` are free: not bound by the expression itself;
     `context` are the `$` that stand for the input of the whole expression."""
 

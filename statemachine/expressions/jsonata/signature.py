@@ -10,9 +10,10 @@ Rules
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
+
+from msgspec import Struct
 
 from statemachine.expressions.jsonata.errors import JsonataError
 from statemachine.expressions.jsonata.sequences import UNDEFINED, Function, Value
@@ -55,16 +56,14 @@ def letter(value: Value) -> str:
     return "f" if isinstance(value, Function) else "a"
 
 
-@dataclass(slots=True)
-class _Parameter:
+class _Parameter(Struct):
     type: str = ""
     pattern: str = ""
     context_letters: str | None = None
     subtype: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
+class _Plan(Struct, frozen=True):
     """What to do with arguments of given letters: for each parameter the letters that it took."""
 
     taken: tuple[str, ...]

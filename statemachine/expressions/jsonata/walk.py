@@ -54,6 +54,9 @@ def children(node: Expression) -> Iterator[Expression]:
 def parts(node: Expression) -> Iterator[Expression]:  # noqa: C901  # one case per kind
     """The parts of a resolved expression without those of its predicates, stages and group."""
     match node:
+        # First, because most are one of these.
+        case Name() | Variable() | Number() | Text() | Constant() | Regex() | Wildcard() | Descendants() | Parent():
+            return
         case Path():
             yield from node.steps
         case Binary() | Chain():
@@ -85,8 +88,6 @@ def parts(node: Expression) -> Iterator[Expression]:  # noqa: C901  # one case p
         case Sort():
             for term in node.terms:
                 yield term.expression
-        case Text() | Number() | Constant() | Name() | Variable() | Regex() | Wildcard() | Descendants() | Parent():
-            return
         case Placeholder() | Infix() | EndOfText():
             return
         case _:

@@ -23,8 +23,9 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Never, TypeAlias
+
+from msgspec import Struct
 
 from statemachine.errors import RUNTIME, EvaluationError
 from statemachine.expressions.base import ExpressionSyntaxError
@@ -55,8 +56,7 @@ Operand: TypeAlias = Callable[[Json, Search], Json]
 """What an operand gives for the value that is tested: JSON, MISSING or a Pattern."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Parsed:
+class _Parsed(Struct, frozen=True):
     """An operand as read. `exists` is set for a path: whether it leads somewhere."""
 
     value: Operand

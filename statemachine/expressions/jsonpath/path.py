@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from operator import attrgetter
+
+from msgspec import Struct
 
 from statemachine.expressions.base import Evaluate, ExpressionSyntaxError, Values
 from statemachine.expressions.jsonpath.definite import (
@@ -42,8 +43,7 @@ class PathRoot(Enum):
     VARIABLE = "$name"
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(Struct, frozen=True):
     """A compiled path. `variable` is the name for a path into a variable."""
 
     text: str
@@ -56,8 +56,7 @@ class Path:
     """The same, but MISSING when a definite path leads nowhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedPath:
+class ParsedPath(Struct, frozen=True):
     """A path's root and steps."""
 
     root: PathRoot

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Never, TypeAlias
+
+from msgspec import Struct
 
 from statemachine.expressions.base import ExpressionSyntaxError
 from statemachine.expressions.budget import Budget
@@ -35,8 +36,7 @@ Emit: TypeAlias = Callable[["_Builder", int], int]
 """Adds the states of a part that goes on to the given state; gives the part's first state."""
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
+class _State(Struct, frozen=True):
     """Takes one character (`takes`), leads on for nothing (`leads`, if `when` allows), or ends the match (neither)."""
 
     takes: CharacterTest | None = None

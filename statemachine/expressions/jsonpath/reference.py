@@ -3,8 +3,9 @@ Paths": no ``@ , : ? * ..``)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 from statemachine.errors import RESULT_PATH_MATCH_FAILURE, EvaluationError
 from statemachine.expressions.base import ExpressionSyntaxError, shown
@@ -17,8 +18,7 @@ class _BlockedError(Exception):
     """The value on the way is neither an object nor an array that has the element."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReferencePath:
+class ReferencePath(Struct, frozen=True):
     """A place in the input."""
 
     text: str

@@ -13,8 +13,9 @@ AWS uses Jayway's library (com.jayway.jsonpath, before path functions), so its g
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Never, TypeAlias
+
+from msgspec import Struct
 
 from statemachine.expressions.base import ExpressionSyntaxError
 
@@ -35,33 +36,28 @@ _QUOTE = re.compile(r"\[\s*(?=['\"])")
 _FILTER = re.compile(r"\[\s*\?\s*\(")
 
 
-@dataclass(frozen=True, slots=True)
-class Members:
+class Members(Struct, frozen=True):
     """``.a``, ``['a']`` or ``['a','b']``."""
 
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Subscript:
+class Subscript(Struct, frozen=True):
     """``[0]``, ``[0,2]``, ``[1:3]``: the text without blanks. A negative index counts from the end; the third number of
     a slice has no effect, as in Jayway."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Wildcard:
+class Wildcard(Struct, frozen=True):
     """``*`` or ``[*]``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Descent:
+class Descent(Struct, frozen=True):
     """``..``: what follows applies to the value and to everything inside it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """``[?(…)]``: the text between the parentheses and where it starts."""
 
     condition: str

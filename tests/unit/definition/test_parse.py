@@ -405,7 +405,7 @@ STATE_FAULTS: list[tuple[Any, str, str]] = [
     ({**TASK, "Retry": [{"ErrorEquals": []}]}, "Value cannot be empty", f"{S}/Retry[0]/ErrorEquals"),
     ({**TASK, "Retry": [{"ErrorEquals": [1]}]}, EXPECTED.format("String"), f"{S}/Retry[0]/ErrorEquals[0]"),
     ({**TASK, "Retry": [{**RETRIER, "BackoffRate": 0.5}]}, "Minimum value is 1", f"{S}/Retry[0]/BackoffRate"),
-    ({**TASK, "Retry": [{**RETRIER, "IntervalSeconds": -1}]}, "Minimum value is 0", f"{S}/Retry[0]/IntervalSeconds"),
+    ({**TASK, "Retry": [{**RETRIER, "IntervalSeconds": -1}]}, "Minimum value is 1", f"{S}/Retry[0]/IntervalSeconds"),
     ({**TASK, "Retry": [{**RETRIER, "MaxAttempts": -1}]}, "Minimum value is 0", f"{S}/Retry[0]/MaxAttempts"),
     ({**TASK, "Retry": [{**RETRIER, "MaxDelaySeconds": 0}]}, "Minimum value is 1", f"{S}/Retry[0]/MaxDelaySeconds"),
     (
@@ -731,10 +731,12 @@ def test_all_faults_are_found_at_once() -> None:
     ]
 
 
-def test_warnings_leave_the_model() -> None:
+def test_what_can_be_run_leaves_the_model() -> None:
     result, found = parse_definition(machine({**TASK, "Retry": [{**RETRIER, "IntervalSeconds": 0}]}))
     assert result is not None
-    assert [(each.code, each.severity) for each in found] == [("SM_INTERVAL_ZERO", Severity.WARNING)]
+    assert [(each.message, each.severity, each.runs) for each in found] == [
+        ("Minimum value is 1", Severity.ERROR, True)
+    ]
 
 
 # --- hostile definitions ----------------------------------------------------------------------------------------------

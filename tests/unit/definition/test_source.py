@@ -216,7 +216,10 @@ def test_a_definition_that_is_no_object(text: str) -> None:
         ('{\n  "a": 1,\n}', 3, 1, "remove the comma"),
         ('{"a": [1, 2,]}', 1, 13, "remove the comma"),
         ("{\"a\": 'x'}", 1, 7, "double quotes"),
-        ('{"a": 1 "b": 2}', 1, 9, "comma is missing"),
+        ('{"a": 1 "b": 2}', 1, 8, "comma is missing"),
+        ('{"a": 1\n  "b": 2}', 1, 8, "comma is missing"),
+        ('{"a": [{}\n\n  {}]}', 1, 10, "comma is missing"),
+        ('{"a": 1\n  : 2}', 2, 3, ""),
         ('{"a": 1, // why\n "b": 2}', 1, 10, "no comments"),
     ],
 )

@@ -15,7 +15,8 @@ from statemachine.definition import validate
 from statemachine.definition.diagnostics import Diagnostic, Position, Severity
 from statemachine.definition.schema import SCHEMA_NAMES, load_schema
 from statemachine.definition.source import SourceFormat, load_source, source_of_value
-from statemachine.definition.validate import check_definition, validate_express, validate_graph
+from statemachine.definition.validate import check_definition, validate_graph
+from statemachine.jsonvalue import pointer
 
 END = {"Type": "Pass", "End": True}
 DONE = {"Type": "Succeed"}
@@ -30,7 +31,16 @@ def machine(start_at: str, **states: Any) -> dict[str, Any]:
 
 
 def findings(value: Any) -> list[tuple[str, str, str | None]]:
-    return [(each.code, each.message, each.location) for each in validate_graph(value)]
+    """As AWS reports them: what follows from another is a finding too."""
+    found: list[tuple[str, str, str | None]] = []
+    for each in validate_graph(value):
+        found.append((each.code, each.message, each.location))
+        found += [
+            (note.code, note.message, None if note.path is None else pointer(note.path))
+            for note in each.notes
+            if note.code
+        ]
+    return found
 
 
 def missing(name: str, location: str) -> tuple[str, str, str]:
@@ -137,6 +147,8 @@ def test_labels_are_unique() -> None:
         machine("A", A={"Type": "Nothing", "Next": "B"}, B=DONE),
         machine("A", A={"Type": "Pass", "Next": 1}, B=DONE),
         machine("A", A={"Type": "Choice"}, B=DONE),
+        machine("A", A={"Type": "Choice", "Choices": []}, B=DONE),
+        machine("A", A={**END, "Type": "Task", "catch": CATCH}, X=DONE),
         machine("A", A={"Type": "Choice", "Choices": [RULE]}, B=DONE),
         machine("A", A={**END, "Type": "Task", "Catch": [{"ErrorEquals": ["E"]}]}, B=DONE),
         machine("A", A=1, B=to("B")),
@@ -159,30 +171,20 @@ def test_a_target_is_suggested() -> None:
     assert found.suggestion == "did you mean `Finish`?"
 
 
-@pytest.mark.parametrize(
-    ("resource", "message"),
-    [
-        ("arn:aws:states:::sqs:sendMessage.waitForTaskToken", "'.waitForTaskToken' service integration "),
-        ("arn:aws:states:::states:startExecution.sync", "'.sync' service integration"),
-        ("arn:aws:states:::states:startExecution.sync:2", "'.sync' service integration"),
-        ("arn:aws:states:us-east-1:123456789012:activity:work", "Activity ARN"),
-        ("arn:aws:states:::states:startExecution", None),
-        ("arn:aws:lambda:us-east-1:123456789012:function:activity", None),
-        ("python:tasks:sync", None),
-    ],
-)
-def test_express_machines(resource: str, message: str | None) -> None:
-    value = machine("A", A={"Type": "Task", "Resource": resource, "End": True})
-    found = validate_express(value)
-    if message is None:
-        assert not found
-    else:
-        assert [(each.message, each.location) for each in found] == [
-            (f"Express state machine does not support {message}", "/States/A/Resource")
-        ]
-    result, found = check_definition(source_of_value(value), express=True)
-    assert (result is None) == bool(message)
-    assert check_definition(source_of_value(value))[0] is not None
+def test_what_follows_from_a_missing_target_is_a_note_of_it() -> None:
+    choice = {"Type": "Choice", "Choices": [{**RULE, "Next": "Shpi"}], "Default": "Refnd"}
+    found = validate_graph(machine("A", A=choice, Refund=to("Mail"), Mail=DONE, Ship=DONE))
+    assert [(each.path, [note.path for note in each.notes]) for each in found] == [
+        (("States", "A", "Choices", 0, "Next"), [("States", "Ship")]),
+        (("States", "A", "Default"), [("States", "Refund")]),
+    ]
+
+
+def test_the_first_of_equal_names_is_noted() -> None:
+    block = machine("A", A={"Type": "Parallel", "Branches": [machine("A", A=END)], "End": True})
+    _, (found,) = check_definition(source_of_value(block))
+    assert found.position == Position(10, 13)
+    assert [(note.path, note.position) for note in found.notes] == [(("States", "A"), Position(4, 5))]
 
 
 # --- the pipeline -----------------------------------------------------------------------------------------------------
@@ -222,12 +224,10 @@ def test_findings_have_positions_and_are_in_the_order_of_the_text(schema: bool) 
         (Position(7, 7), "Field 'Resourse' is not supported"),
         (Position(8, 25), "Minimum value is 1"),
         (Position(9, 18), "Value cannot be empty"),
-        (Position(9, 56), "IntervalSeconds is 0, where the specification asks for a positive integer"),
+        (Position(9, 56), "Minimum value is 1"),
         (Position(10, 15), "Missing 'Next' target: B"),
-        (Position(12, 5), 'State "C" is not reachable.'),
         (Position(12, 30), "Field 'Next' is not supported"),
         (Position(13, 5), "The state name is empty"),
-        (Position(13, 5), 'State "" is not reachable.'),
     ]
     assert {each.file for each in found} == {"a.json"}
     assert str(found[1]) == (
@@ -241,24 +241,24 @@ def test_positions_in_yaml() -> None:
     assert [(each.position, each.message[:30]) for each in found] == [
         (Position(3, 3), "This object should have only o"),
         (Position(5, 11), "Missing 'Next' target: B"),
-        (Position(6, 3), 'State "C" is not reachable.'),
         (Position(8, 5), "Field 'End' is not supported"),
     ]
 
 
-def test_a_machine_without_an_end_is_shown_at_its_states() -> None:
+def test_a_machine_without_an_end_is_shown_at_its_beginning() -> None:
     _, (found,) = check_definition(source_of_value(machine("A", A=to("A"))))
     assert found.location is None
-    assert found.position == Position(3, 3)
+    assert found.position == Position(1, 1)
 
 
-def test_warnings_leave_the_model() -> None:
+def test_what_can_be_run_leaves_the_model() -> None:
     value = machine(
         "A", A={"Type": "Task", "Resource": "r", "Retry": [{"ErrorEquals": ["E"], "IntervalSeconds": 0}], "End": True}
     )
     result, (found,) = check_definition(source_of_value(value))
     assert result is not None
-    assert found.severity is Severity.WARNING
+    assert found.severity is Severity.ERROR
+    assert found.runs
     assert found.position is not None
 
 
@@ -267,8 +267,8 @@ def test_the_graph_decides_too() -> None:
 
 
 def test_the_schema_layer_says_what_no_other_layer_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(validate, "parse_definition", lambda _: (None, []))
-    _, found = check_definition(load_source(FAULTY))
+    monkeypatch.setattr(validate, "parse_definition", lambda *_: (None, []))
+    _, found = check_definition(load_source(FAULTY), schema=True)
     assert [each.position for each in found if each.code == "SCHEMA_VALIDATION_FAILED"] == [
         Position(3, 3),
         Position(4, 3),
@@ -276,6 +276,7 @@ def test_the_schema_layer_says_what_no_other_layer_says(monkeypatch: pytest.Monk
         Position(7, 7),
         Position(8, 25),
         Position(9, 18),
+        Position(9, 56),
         Position(12, 30),
     ]
 
@@ -381,7 +382,7 @@ def test_nothing_but_findings_comes_of_any_value(value: dict[str, Any], type_nam
             if isinstance(state, dict):
                 state["Type"] = type_name
     source = load_source(json.dumps(value), format=SourceFormat.JSON)
-    with_schema, without = check_definition(source), check_definition(source, schema=False)
+    with_schema, without = check_definition(source, schema=True), check_definition(source)
     assert (with_schema[0] is None) == (without[0] is None), [str(each) for each in with_schema[1]]
     assert all(isinstance(each, Diagnostic) and each.position for each in with_schema[1])
 
@@ -421,7 +422,7 @@ def test_checking_json_without_schemas_imports_neither_yaml_nor_jsonschema() -> 
         "from statemachine.definition.source import load_source\n"
         "from statemachine.definition.validate import check_definition\n"
         "assert check_definition(load_source(sys.argv[1]), schema=False)[0]\n"
-        "print([name for name in ('yaml', 'jsonschema', 'difflib', 'asyncio', 'msgspec') if name in sys.modules])\n"
+        "print([name for name in ('yaml', 'jsonschema', 'difflib', 'asyncio', 'click') if name in sys.modules])\n"
     )
     text = json.dumps(machine("A", A=END))
     run = subprocess.run([sys.executable, "-c", program, text], capture_output=True, text=True, check=True)

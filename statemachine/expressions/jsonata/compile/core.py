@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import assert_never
+
+from msgspec import Struct
 
 from statemachine.expressions.jsonata.ast import (
     ArrayConstructor,
@@ -41,8 +42,7 @@ from statemachine.expressions.jsonata.runtime import Evaluator, Frame
 from statemachine.expressions.jsonata.sequences import Sequence, Value, keep_singleton, unwrap
 
 
-@dataclass(slots=True)
-class Code:
+class Code(Struct):
     """A compiled text: the evaluator, and the same with depth checks, made when a lower limit calls for it."""
 
     tree: Expression

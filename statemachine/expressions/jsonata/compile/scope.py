@@ -9,8 +9,9 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
+
+from msgspec import Struct
 
 from statemachine.expressions.jsonata.runtime import Evaluator, Frame, overflow
 from statemachine.expressions.jsonata.sequences import Value
@@ -18,8 +19,7 @@ from statemachine.expressions.jsonata.sequences import Value
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class Unit:
+class Unit(Struct):
     """What is being compiled: its bounds, and what became of it."""
 
     limit: int
@@ -31,8 +31,7 @@ class Unit:
     """The number of nodes: what one evaluation of the unit counts for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(Struct, frozen=True):
     """The names of one frame: `bound` has those that are bound from the start."""
 
     names: frozenset[str] | None
@@ -42,8 +41,7 @@ class Level:
 ANY_NAME = Level(None)
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     unit: Unit
     levels: tuple[Level, ...] = ()
 

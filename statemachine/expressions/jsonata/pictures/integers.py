@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+
+from msgspec import Struct
 
 from statemachine.expressions.jsonata.errors import JsonataError
 from statemachine.expressions.jsonata.pictures.bounds import MAX_PICTURE_LENGTH, MAX_WIDTH, require_at_most
@@ -36,16 +37,14 @@ class Case(Enum):
     TITLE = "title"
 
 
-@dataclass(frozen=True, slots=True)
-class Separator:
+class Separator(Struct, frozen=True):
     """A grouping separator: `position` digits stand to its right."""
 
     position: int
     character: str
 
 
-@dataclass(frozen=True, slots=True)
-class IntegerPicture:
+class IntegerPicture(Struct, frozen=True):
     """A picture, analysed.
 
     `primary` is the text before the modifier. The rest matters for decimal patterns: `zero` is the code of the digit

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, replace
 from functools import lru_cache
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from statemachine.expressions.jsonata.errors import JsonataError
 from statemachine.expressions.jsonata.pictures.bounds import MAX_PICTURE_LENGTH, require_at_most
@@ -47,8 +49,7 @@ _WHITESPACE_RUN = re.compile(f"[{WHITESPACE}]+")
 _SECOND_PRESENTATIONS = frozenset("atco")
 
 
-@dataclass(frozen=True, slots=True)
-class Marker:
+class Marker(Struct, frozen=True):
     """`names` is set for a presentation by name, `integer` for one by number; neither for ``[P01]`` and the like.
 
     `max_width` is None if the marker has no width or an open one. `digits` is the number of digits that a year is cut

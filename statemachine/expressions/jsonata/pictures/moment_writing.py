@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from statemachine.expressions.jsonata.errors import JsonataError
 from statemachine.expressions.jsonata.pictures.bounds import MAX_RESULT_LENGTH, out_of_range, require_at_most
@@ -58,8 +59,7 @@ COMPONENT_VALUES: dict[str, Callable[[Moment], float]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Offset:
+class Offset(Struct, frozen=True):
     """An offset from UTC. The original takes ``±HHMM`` for one number and cuts it by floor and remainder.
 
     A negative offset with minutes is therefore wrong: -0530 is -6 hours and -30 minutes.

@@ -7,8 +7,9 @@ The calendar of weeks is ISO 8601's, which XPath F&O 3.1 (section 9.8.4) extends
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from datetime import date
+
+from msgspec import Struct
 
 from statemachine.expressions.jsonata.pictures.ecmascript import remainder
 
@@ -26,8 +27,7 @@ _CYCLE_ORDINAL = date(_CYCLE_START, 1, 1).toordinal()
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """The fields of an instant as Date's UTC getters give them, but `month` and `weekday` (Monday) count from 1."""
 
     ms: float

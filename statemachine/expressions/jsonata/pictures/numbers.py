@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from statemachine.expressions.jsonata.errors import JsonataError
 from statemachine.expressions.jsonata.pictures.bounds import (
@@ -99,8 +101,7 @@ def format_base(value: float, radix: float = 10) -> str:
     return ("-" if number < 0 else "") + "".join(reversed(digits))
 
 
-@dataclass(frozen=True, slots=True)
-class _Symbols:
+class _Symbols(Struct, frozen=True):
     decimal: str
     grouping: str
     exponent: str
@@ -146,8 +147,7 @@ class _Symbols:
         return [0, *accumulate(int(char in self.digits or char == self.optional) for char in text)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
+class _Parts(Struct, frozen=True):
     """A sub-picture, cut up. `exponent` is None where there is none."""
 
     picture: str
@@ -221,8 +221,7 @@ def _occurs_twice(text: str, symbol: str) -> bool:
     return text.find(symbol) != text.rfind(symbol)
 
 
-@dataclass(frozen=True, slots=True)
-class _Variables:
+class _Variables(Struct, frozen=True):
     """What F&O 4.7.4 takes from a sub-picture: sizes count digits, positions count digits from the decimal point."""
 
     picture: str

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from statemachine.expressions.jsonata.errors import JsonataError
 from statemachine.expressions.jsonata.pictures.ecmascript import fold_case, read_integer
@@ -55,8 +56,7 @@ _ORDINAL_SUFFIXES = frozenset(("TH", "ST", "ND", "RD"))
 _NO_ENDS: Ranges = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(Struct, frozen=True):
     folded: str
 
     def ends(self, subject: Subject, start: int) -> Ranges:
@@ -64,8 +64,7 @@ class Literal:
         return ((end, end),) if subject.text.startswith(self.folded, start) else _NO_ENDS
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(Struct, frozen=True):
     """A month, a day of the week or a half of the day. Unknown names read as if they were not there (None)."""
 
     component: str
@@ -79,8 +78,7 @@ class Name:
         return None if value is None else float(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Digits:
+class Digits(Struct, frozen=True):
     component: str
     picture: IntegerPicture
     least: int
@@ -103,8 +101,7 @@ class Digits:
         return read(text, self.picture)
 
 
-@dataclass(frozen=True, slots=True)
-class Letters:
+class Letters(Struct, frozen=True):
     """Spreadsheet letters or roman numerals."""
 
     component: str
@@ -118,8 +115,7 @@ class Letters:
         return read(text, self.picture)
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(Struct, frozen=True):
     """Counting words, "and", hyphens, commas and spaces in any order. The matcher knows their `tokens` by itself."""
 
     component: str
@@ -133,8 +129,7 @@ WORD_TOKENS = (*(word.upper() for word in WORD_VALUES), "AND", "-", ",", " ")
 """What a `Words` part is made of, in the order of preference."""
 
 
-@dataclass(frozen=True, slots=True)
-class ZoneOffset:
+class ZoneOffset(Struct, frozen=True):
     """``+0530`` or, if the picture has a separator, ``+05:30``; the component z has GMT before. Minutes."""
 
     component: str

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Final, TypeAlias, assert_never
+
+from msgspec import Struct, field
 
 from statemachine.expressions.jsonata.errors import JsonataError
 from statemachine.expressions.jsonata.regex.syntax import (
@@ -64,8 +65,7 @@ class Op(IntEnum):
     MATCH = 12
 
 
-@dataclass(slots=True)
-class Program:
+class Program(Struct):
     """Instructions, and the number of groups and marks."""
 
     code: list[tuple[Any, ...]] = field(default_factory=list)

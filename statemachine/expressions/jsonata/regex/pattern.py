@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from statemachine.expressions.jsonata.errors import JsonataError
 from statemachine.expressions.jsonata.regex.machine import Program, assemble, search
@@ -22,8 +23,7 @@ QUICK_STEPS: Final = 5_000_000
 """How many steps `re` may need at worst: a fraction of a second."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A match: its groups as texts (UNDEFINED for those that took no part); `start` and `end` are Python offsets."""
 
     text: str

@@ -9,8 +9,9 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from statemachine.expressions.jsonata.errors import JsonataError
 
@@ -60,43 +61,37 @@ def merged(ranges: Iterable[tuple[int, int]]) -> Ranges:
     return tuple(result)
 
 
-@dataclass(frozen=True, slots=True)
-class Set:
+class Set(Struct, frozen=True):
     """One character of a set, or, negated, one that is not in it: with the flag i that is not its complement."""
 
     ranges: Ranges
     negated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Assertion:
+class Assertion(Struct, frozen=True):
     """``^``, ``$``, ``b`` or ``B``."""
 
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class Capture:
+class Capture(Struct, frozen=True):
     body: Node
     index: int
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     body: Node
     behind: bool
     negated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """`\\1` or `\\k<name>`; `index` is settled once all groups are known."""
 
     index: int
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(Struct, frozen=True):
     body: Node
     least: int
     most: int | None
@@ -105,13 +100,11 @@ class Repeat:
     """The groups inside: from, and up to but not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(Struct, frozen=True):
     parts: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     options: tuple[Node, ...]
 
 
@@ -130,8 +123,7 @@ _ANY: Final = complement(LINE_ENDS)
 _OPENINGS: Final = (("?:", ""), ("?=", "ahead"), ("?!", "not ahead"), ("?<=", "behind"), ("?<!", "not behind"))
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(Struct, frozen=True):
     """A parsed expression, the number of its groups (the whole match is group 0)."""
 
     root: Node

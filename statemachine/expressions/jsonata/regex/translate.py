@@ -8,8 +8,9 @@ Rules
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, assert_never
+
+from msgspec import Struct
 
 from statemachine.expressions.jsonata.regex.syntax import (
     LINE_ENDS,
@@ -32,8 +33,7 @@ SMALL_REPEAT: Final = 32
 """A repetition up to this count is a constant factor; beyond it is as bad as an open one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Translation:
+class Translation(Struct, frozen=True):
     """The pattern for `re`, and the exponent of its cost in the length of the text."""
 
     pattern: str
