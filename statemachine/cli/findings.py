@@ -1,17 +1,22 @@
-"""Printing findings about definitions, with the lines they are about."""
+"""Reading the one definition of a command that runs it, and telling why it cannot be run."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from statemachine.definition.diagnostics import Diagnostic, Severity
-from statemachine.jsonvalue import Json
+from statemachine.definition.diagnostics import Diagnostic
+from statemachine.errors import DefinitionError
 
-_COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
+if TYPE_CHECKING:
+    from statemachine.program.load import LoadedDefinition
+
+UNUSABLE: Final = 2
+"""The exit status for a definition that cannot be used."""
 
 
 def read_definition(path: Path) -> str:
@@ -32,52 +37,35 @@ def read_definition(path: Path) -> str:
         raise click.BadParameter(f"'{path}' is not UTF-8 (line {line})", param_hint="DEFINITION") from None
 
 
-def show_finding(finding: Diagnostic, text: str) -> str:
-    """A finding as text: place, severity, code and message, the source line, and a caret under the fault."""
-    where = finding.file or "<stdin>"
-    if finding.position:
-        where += f":{finding.position.line}:{finding.position.column}"
-    severity = click.style(finding.severity.value.lower(), fg=_COLOURS[finding.severity], bold=True)
-    location = f" at {finding.location}" if finding.path else ""
-    shown = f"{click.style(where, bold=True)}: {severity} {finding.code}: {finding.message}{location}"
-    if finding.suggestion:
-        shown += f" ({finding.suggestion})"
-    return shown + _excerpt(finding, text)
+def load_definition(path: Path, substitutions: Mapping[str, str] | None = None) -> LoadedDefinition | None:
+    """The definition of a file, ready to be run; None after printing why it cannot be. `substitutions` fill its
+    placeholders. Raises click's errors for a file that cannot be read."""
+    from statemachine.definition.placeholders import substitute
+    from statemachine.program.load import load_text
 
-
-def _excerpt(finding: Diagnostic, text: str) -> str:
-    if not finding.position:
-        return ""
-    lines = text.splitlines()
-    if not 1 <= finding.position.line <= len(lines):
-        return ""
-    line, column = lines[finding.position.line - 1].replace("\t", " "), finding.position.column
-    start = max(0, column - 60) if len(line) > 110 else 0
-    number = str(finding.position.line)
-    caret = click.style("^", fg=_COLOURS[finding.severity], bold=True)
-    return (
-        f"\n  {number} | {line[start : start + 110]}\n  {' ' * len(number)} | {' ' * max(column - 1 - start, 0)}{caret}"
-    )
-
-
-def finding_json(finding: Diagnostic) -> dict[str, Json]:
-    """A finding for machines: AWS's diagnostic with file, line and column."""
-    shown: dict[str, Json] = {
-        "severity": finding.severity.value,
-        "code": finding.code,
-        "message": finding.message,
-        "location": finding.location,
-        "file": finding.file,
-        "line": finding.position.line if finding.position else None,
-        "column": finding.position.column if finding.position else None,
-        "suggestion": finding.suggestion,
-    }
-    return {key: value for key, value in shown.items() if value is not None}
+    text = substitute(read_definition(path), substitutions or {})
+    try:
+        loaded = load_text(text, None if path == Path("-") else str(path))
+        loaded.require_runnable()
+    except DefinitionError as error:
+        fail_with_findings(error.diagnostics, text)
+        return None
+    return loaded
 
 
 def fail_with_findings(findings: Sequence[Diagnostic], text: str) -> int:
     """Print findings to standard error; the exit status for a definition that cannot be used."""
-    for finding in findings:
-        click.echo(show_finding(finding, text), err=True)
+    print_findings(findings, text)
     click.echo("The definition cannot be run. Nothing was started.", err=True)
-    return 2
+    return UNUSABLE
+
+
+def print_findings(findings: Sequence[Diagnostic], text: str) -> None:
+    """Print findings about a text to standard error."""
+    from statemachine.cli.reports.report import source_lines
+    from statemachine.cli.reports.text import show_finding
+
+    lines = source_lines(text)
+    for finding in findings:
+        number = finding.position.line if finding.position else 0
+        click.echo(show_finding(finding, lines[number - 1] if 0 < number <= len(lines) else None), err=True)

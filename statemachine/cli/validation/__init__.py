@@ -1,0 +1,1 @@
+"""What ``statemachine validate`` does between its options and its report: configure, discover, check, watch."""
