@@ -30,6 +30,10 @@ def _no_heartbeat() -> None:
     """The task has no HeartbeatSeconds: nobody listens."""
 
 
+def _not_submitted(response: Json) -> None:
+    """Nobody listens."""
+
+
 @dataclass(slots=True)
 class TaskContext:
     """What a handler may know about its call. Ask for it with a parameter annotated `TaskContext`."""
@@ -50,8 +54,15 @@ class TaskContext:
     """The role of the task's Credentials, which the handler may assume."""
     heartbeat: Callable[[], None] = _no_heartbeat
     """Say that the task is alive; needed once per HeartbeatSeconds."""
+    submitted: Callable[[Json], None] = _not_submitted
+    """For ``.sync``: say that the job was begun, and with which response. Only the first counts."""
+    began: bool = False
+    """For ``.sync``: `submitted` was called before a crash, so that the job was begun already."""
     cancelled: threading.Event = field(default_factory=threading.Event)
     """Set when the result is no longer wanted."""
+    given_up: bool = False
+    """True before `cancelled` is set if the task is over for good: it has timed out, or its execution goes another way.
+    Otherwise the engine is being closed, and the task will be performed again."""
     logger: logging.Logger = field(default_factory=lambda: logging.getLogger("statemachine.task"))
 
 

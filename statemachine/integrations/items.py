@@ -23,10 +23,10 @@ from itertools import islice
 from typing import Any, BinaryIO, Final
 
 from statemachine.errors import ITEM_READER_FAILED, InvalidJsonError, TaskError
-from statemachine.integrations.csv_items import CsvError, csv_items
 from statemachine.integrations.objects import ObjectError, ObjectStore, location
 from statemachine.jsonvalue import Json, load_json
 from statemachine.kernel.commands import ReadItems
+from statemachine.program.item_data import CsvError, csv_items, follow_pointer
 
 NOT_ITERABLE: Final = "Attempting to map over non-iterable node."
 _CHUNK = 65_536
@@ -105,7 +105,7 @@ class _Reader:
         found = load_json(b"".join(self._chunks(bucket, key, version)))
         place = self._config.get("ItemsPointer")
         if isinstance(place, str):
-            found = _at(found, place)
+            found = follow_pointer(found, place)
         if isinstance(found, dict):
             return [{"Key": name, "Value": value} for name, value in found.items()]
         if not isinstance(found, list):
@@ -177,16 +177,3 @@ class _Reader:
         last = "".join([*parts, decoder.decode(b"", final=True)])
         if last:
             yield last
-
-
-def _at(value: Json, place: str) -> Json:
-    """What a JSON pointer (RFC 6901) leads to; None if that is nowhere."""
-    for part in place.split("/")[1:]:
-        name = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, dict):
-            value = value.get(name)
-        elif isinstance(value, list) and name.isascii() and name.isdecimal() and len(name) < 10:
-            value = value[int(name)] if int(name) < len(value) else None
-        else:
-            return None
-    return value

@@ -1,7 +1,9 @@
-"""Handler targets: ``python:package.module:function``, ``exec:program arguments``, ``http://…`` and ``https://…``.
+"""Handler targets: ``python:package.module:function``, ``exec:program arguments``, ``http://…`` and ``https://…``, and
+``aws`` for what the AWS service itself performs.
 
 Rules
 - A target names a handler in a definition's Resource, in a tasks file and in `tasks=`; it means the same everywhere.
+  ``aws`` is said only of a Resource that names the service, so it can be bound to one and be none itself.
 - Everything that can be known before a run is: a module that does not import, a name that is not there, a program that
   is not found. The message names the target and says what to do.
 - Directories of `search_path` (the definition's, the tasks file's) come first. A module that is already loaded from
@@ -19,12 +21,18 @@ from typing import Final
 from statemachine.integrations.base import BindingError, TaskFunction
 
 SCHEMES: Final = ("python:", "exec:", "http://", "https://")
+AWS: Final = "aws"
 _PYTHON: Final = re.compile(r"python:(?P<module>[^\W\d]\w*(?:\.[^\W\d]\w*)*):(?P<name>[^\W\d]\w*(?:\.[^\W\d]\w*)*)")
 
 
 def is_target(text: str) -> bool:
     """Whether the text names a handler by itself, so that as a Resource it needs no binding."""
     return text.startswith(SCHEMES)
+
+
+def is_bindable(text: str) -> bool:
+    """Whether a resource can be bound to the text."""
+    return text == AWS or is_target(text)
 
 
 def unknown_target(text: str) -> BindingError:
@@ -35,9 +43,11 @@ def unknown_target(text: str) -> BindingError:
     known = [each.rstrip(":/") for each in SCHEMES]
     close = get_close_matches(scheme.lower(), known, 1)
     hint = f" (did you mean '{close[0]}:'?)" if close else ""
+    if text.strip(": ").lower() == AWS:
+        hint = f" (did you mean '{AWS}'?)"
     if re.fullmatch(r"[\w.]+:[\w.]+", text) and not close:
         hint = f" (did you mean 'python:{text}'?)"
-    return BindingError(f"'{text}' is no handler{hint}. Give {', '.join(f'{each}…' for each in SCHEMES)}")
+    return BindingError(f"'{text}' is no handler{hint}. Give {', '.join(f'{each}…' for each in SCHEMES)} or {AWS}")
 
 
 def load_python(target: str, search_path: Sequence[Path]) -> TaskFunction:

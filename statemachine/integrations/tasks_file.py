@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from statemachine.integrations.base import BindingError, TaskFunction
-from statemachine.integrations.targets import describe, importable, is_target, unknown_target
+from statemachine.integrations.targets import describe, importable, is_bindable, unknown_target
 
 _MARK = "__statemachine_resources__"
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -51,7 +51,7 @@ def load_tasks_file(path: str | Path) -> dict[str, TaskFunction | str]:
         for key, target in source.value.items():
             if key == "$schema":
                 continue
-            if isinstance(target, str) and not is_target(target):
+            if isinstance(target, str) and not is_bindable(target):
                 place = place_of(source, (key,))
                 faults = [each for each in faults if not each.startswith(place)]  # said better here
                 faults.append(f"{place}{unknown_target(target)}")

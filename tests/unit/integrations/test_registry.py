@@ -135,3 +135,9 @@ def test_importing_integrations_is_light(tmp_path: Path) -> None:
     code = f"import sys, statemachine.integrations; print([m for m in {heavy} if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert found.stdout.strip() == "[]"
+
+
+def test_aws_performs_no_activity() -> None:
+    activity = "arn:aws:states:us-east-1:123456789012:activity:approve"
+    assert TaskRegistry({"arn:*": "aws"}).required(activity) == activity
+    assert TaskRegistry({"arn:*": "aws", "arn:aws:states:*": lambda: 1}).required(activity) is None

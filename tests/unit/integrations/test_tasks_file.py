@@ -41,11 +41,11 @@ def test_a_map_from_resource_to_target(name: str, text: str, tmp_path: Path) -> 
     ("text", "findings"),
     [
         ("a: pyhton:x:y\nb: exec:true\nc: 3\n", [
-            "FILE:3:4: A handler is a text: python:package.module:function, exec:program arguments, http://… or https://…",
-            "FILE:1:4: 'pyhton:x:y' is no handler (did you mean 'python:'?). Give python:…, exec:…, http://…, https://…",
+            "FILE:3:4: A handler is a text: python:package.module:function, exec:program arguments, http://…, https://… or aws",
+            "FILE:1:4: 'pyhton:x:y' is no handler (did you mean 'python:'?). Give python:…, exec:…, http://…, https://… or aws",
         ]),
         ("a: shop.tasks:charge\n", [
-            "FILE:1:4: 'shop.tasks:charge' is no handler (did you mean 'python:shop.tasks:charge'?). Give python:…, exec:…, http://…, https://…",
+            "FILE:1:4: 'shop.tasks:charge' is no handler (did you mean 'python:shop.tasks:charge'?). Give python:…, exec:…, http://…, https://… or aws",
         ]),
         ("- a\n", ["FILE:1:1: A tasks file must be a valid JSON object"]),
     ],
