@@ -96,7 +96,8 @@ class UnboundResourceError(StatemachineError):
         listed = "".join(f"\n  {resource}" for resource in self.resources)
         super().__init__(
             f"no handler is bound to:{listed}\n"
-            "Bind each with tasks={resource: function} in Python, or with --tasks FILE on the command line."
+            "Bind each with tasks={resource: function} in Python, or with --tasks FILE on the command line. "
+            "What is bound to 'aws' is performed by AWS."
         )
 
 
@@ -143,6 +144,14 @@ class ExecutionAlreadyExistsError(StoreError):
 
 class ExecutionOwnedError(StoreError):
     """Another process drives this execution: one writer per execution."""
+
+
+class ExecutionNotRedrivableError(StatemachineError):
+    """An execution cannot begin again; the message has AWS's reason (API reference, RedriveExecution)."""
+
+
+class ForkError(StatemachineError):
+    """An execution cannot be forked, or looked at, as of this event; the message says where it can."""
 
 
 class KernelError(StatemachineError):

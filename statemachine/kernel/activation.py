@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 from statemachine.errors import DATA_LIMIT_EXCEEDED, RUNTIME, EvaluationError, Failure, KernelError
 from statemachine.expressions.base import Values
-from statemachine.jsonvalue import MAX_DEPTH, Document, Json, encode_json, nests_too_deeply
+from statemachine.jsonvalue import MAX_DEPTH, Document, Json
+from statemachine.kernel import compensation, redrive
 from statemachine.kernel.commands import (
     CancelOperation,
     CloseExecution,
@@ -29,7 +30,9 @@ from statemachine.kernel.commands import (
 )
 from statemachine.kernel.context import context_object
 from statemachine.kernel.execution import Execution, Frame, Operation, Phase, Purpose, Scope
-from statemachine.kernel.history import HistoryEvent, failure_details
+from statemachine.kernel.history import HistoryEvent
+from statemachine.kernel.map_runs import MapRunStatus
+from statemachine.kernel.quota import HistoryFullError
 from statemachine.kernel.randomness import ExecutionDraws
 from statemachine.program.dataflow import Exit
 from statemachine.program.nodes import Address, Node, Program
@@ -65,10 +68,6 @@ class StateHandler(NamedTuple):
     """A branch or iteration (its scope and last frame) ended with an output."""
     child_failed: Callable[[Activation, Frame, Any, Scope, Frame, Failure], None] = _no_children
     """A branch or iteration failed; its scope and frame are still there."""
-
-
-class HistoryFullError(Exception):
-    """The next event would exceed the history limit; the execution fails."""
 
 
 class DataLimitError(EvaluationError):
@@ -107,28 +106,39 @@ class Activation:
         self.commands: list[Command] = []
         self.history: list[HistoryEvent] = []
         self._limits = limits = execution.limits
-        # AWS bounds the history of Standard executions only.
-        self._history_limit = None if execution.express else limits.history_events
+        self.bound_history()
         # A document of so few bytes breaks no limit.
         most = limits.payload_bytes
         self._unchecked_bytes = _FLAT_BYTES if most is None or most > _FLAT_BYTES else most
 
     # -- recording ---------------------------------------------------------------------------------------------
 
+    def bound_history(self) -> None:
+        """See how long the history may be. AWS bounds that of Standard executions only; that of an unwinding, which no
+        timeout ends, has the same bound again."""
+        execution = self.execution
+        limit = execution.limits.history_events
+        if execution.unwinding is not None:
+            limit = None if limit is None else limit + execution.unwinding.began_at_event
+        elif execution.express:
+            limit = None
+        self._history_limit = limit
+
     def record(self, frame: Frame, event_type: str, details: dict[str, Json] | None = None) -> None:
         """Record an event of a frame; the frame's next event will point back to it."""
         if not frame.muted:
-            frame.last_event = self._append(event_type, frame.last_event, details)
+            frame.last_event = self.append(event_type, frame.last_event, details)
 
     def note(self, frame: Frame, event_type: str, details: dict[str, Json] | None = None) -> int:
         """Record an event of a frame that its next one does not point back to; its id (0 if muted)."""
-        return 0 if frame.muted else self._append(event_type, frame.last_event, details)
+        return 0 if frame.muted else self.append(event_type, frame.last_event, details)
 
-    def _append(self, event_type: str, previous: int, details: dict[str, Json] | None) -> int:
+    def append(self, event_type: str, previous: int, details: dict[str, Json] | None) -> int:
+        """Record an event after the event `previous`; its id. Raises HistoryFullError."""
         execution = self.execution
         number = execution.history_length + 1
         if self._history_limit is not None and number >= self._history_limit:
-            raise HistoryFullError
+            raise HistoryFullError(self._history_limit, number - 1)
         execution.history_length = number
         self.history.append(HistoryEvent(number, event_type, execution.now_ms, previous, details))
         return number
@@ -170,13 +180,15 @@ class Activation:
         elif result is not None and value is result.value:
             output = result
         else:
-            output = Document(value)
+            output = raw.changed(value)
         if output is not raw:
             self.check_size(output, node.name, "returned a result")
         details: dict[str, Json] = {"name": node.name, "output": output}
         if exit.assigned:
             details["assignedVariables"] = self._assign(frame, node, exit.assigned)
         self.record(frame, node.exited_type, details)
+        if node.compensate_with is not None and frame.phase is Phase.RETURNED:  # not if a catcher took over
+            compensation.register(self, frame, node, node.compensate_with, output)
         if target is None:
             self._close_scope(frame, output)
             return
@@ -192,13 +204,13 @@ class Activation:
         scope = execution.scopes[frame.scope]
         sizes, texts, size, replaced = scope.sizes.copy(), {}, 0, 0
         for name in sorted(assigned):
-            encoded = encode_json(assigned[name])
-            if len(encoded) > self._unchecked_bytes:
-                self.check_depth(encoded)
-            size += len(encoded)
+            document = Document(assigned[name])
+            if document.size > self._unchecked_bytes:
+                self.check_depth(document)
+            size += document.size
             replaced += sizes.get(name, 0)
-            sizes[name] = len(encoded)
-            texts[name] = encoded.decode()
+            sizes[name] = document.size
+            texts[name] = document.text
         if limits.variable_bytes is not None and size > limits.variable_bytes:
             raise DataLimitError(node.name, "assigned variables")
         total = execution.variables_bytes + size - replaced
@@ -212,7 +224,7 @@ class Activation:
         """What the frame's work is given. Raises DataLimitError if that is too large (fact data-limit-parameters)."""
         if value is frame.raw_input.value:
             return frame.raw_input
-        document = Document(value)
+        document = frame.raw_input.changed(value)
         self.check_size(document, node.name, "provided parameters")
         return document
 
@@ -225,11 +237,11 @@ class Activation:
         limit = self._limits.payload_bytes
         if limit is not None and size > limit:
             raise DataLimitError(name, what)
-        self.check_depth(document.encoded)
+        self.check_depth(document)
 
-    def check_depth(self, encoded: bytes) -> None:
+    def check_depth(self, document: Document) -> None:
         """Refuse JSON that could not be read again: a loop can nest its data ever deeper. Raises EvaluationError."""
-        if nests_too_deeply(encoded):
+        if document.nests_too_deeply():
             raise EvaluationError(RUNTIME, f"The data is nested deeper than {MAX_DEPTH} levels")
 
     # -- scopes ------------------------------------------------------------------------------------------------
@@ -250,22 +262,29 @@ class Activation:
         self.ready(frame, Phase.ENTER)
         return scope, frame
 
-    def _drop(self, frame: Frame) -> Scope:
+    def drop(self, frame: Frame) -> Scope:
         """Forget a frame and its scope, and whatever they wait for."""
         execution = self.execution
         if frame.operation:
             self.cancel(frame.operation)
         if frame.timeout:
             self.cancel(frame.timeout)
+        if frame.children is not None and (told := execution.map_runs.get(frame.children.map_run or "")) is not None:
+            told.end(MapRunStatus.ABORTED, execution.now_ms)
         del execution.frames[frame.id]
         scope = execution.scopes.pop(frame.scope)
         if scope.sizes:
             execution.variables_bytes -= sum(scope.sizes.values())
+        if scope.registered is not None and scope.parent_frame:
+            compensation.hand_over(execution, scope)
         return scope
 
     def _close_scope(self, frame: Frame, output: Document) -> None:
         """The scope has ended with `output`."""
-        scope = self._drop(frame)
+        scope = self.drop(frame)
+        if scope.compensating is not None:
+            compensation.succeeded(self, scope, scope.compensating, frame, output)
+            return
         if not scope.parent_frame:
             details = {"output": output}
             self.close(ExecutionStatus.SUCCEEDED, frame.last_event, details, output=output)
@@ -277,8 +296,11 @@ class Activation:
     def fail_scope(self, frame: Frame, failure: Failure) -> None:
         """The scope has failed: no Retry and no Catch took the failure of the state it was in."""
         scope = self.execution.scopes[frame.scope]
+        if scope.compensating is not None:
+            compensation.failed(self, scope, scope.compensating, frame, failure)
+            return
         if not scope.parent_frame:
-            self.close(ExecutionStatus.FAILED, frame.last_event, failure_details(failure), failure=failure)
+            compensation.end(self, ExecutionStatus.FAILED, frame.last_event, failure)
             return
         parent = self.execution.frames[scope.parent_frame]
         node = self.nodes[parent.address]
@@ -290,17 +312,19 @@ class Activation:
         A state that is under way is recorded as aborted if AWS has such an event for its type (facts
         map-sibling-abort-events, parallel-sibling-wait-aborted, parallel-task-failure-state-aborted).
         """
+        if frame.unwinding is not None:
+            compensation.interrupt(self, frame, frame.unwinding, cause_event)
         if frame.children is not None:
             for child in list(frame.children.running.values()):
                 self.abort(self.execution.frames[child], cause_event)
         node = self.nodes[frame.address]
         kind = node.entered_type.removesuffix("Entered")
         under_way = frame.phase is not Phase.ENTER and kind in _ABORTABLE
-        if under_way and kind in _RECORDED_AS_FAILED and frame.phase is Phase.FAILED:
+        if kind in _RECORDED_AS_FAILED and (frame.phase is Phase.FAILED or frame.unwinding is not None):
             under_way = False
         if under_way and not frame.muted:
-            self._append(f"{kind}Aborted", cause_event, None)
-        self._drop(frame)
+            self.append(f"{kind}Aborted", cause_event, None)
+        self.drop(frame)
 
     # -- asking the host ---------------------------------------------------------------------------------------
 
@@ -337,6 +361,19 @@ class Activation:
 
     # -- ending ------------------------------------------------------------------------------------------------
 
+    def clear(self) -> None:
+        """Forget all that is under way, and cancel what is outstanding."""
+        execution = self.execution
+        execution.timers.clear()
+        for operation in list(execution.operations):
+            self.cancel(operation)
+        for each in execution.map_runs.values():
+            each.end(MapRunStatus.ABORTED, execution.now_ms)
+        execution.frames.clear()
+        execution.scopes.clear()
+        execution.ready.clear()
+        execution.variables_bytes = 0
+
     def close(
         self,
         status: ExecutionStatus,
@@ -347,29 +384,15 @@ class Activation:
     ) -> None:
         """End the execution: cancel what is outstanding, record the last event, tell the host."""
         execution = self.execution
-        execution.timers.clear()
-        for operation in list(execution.operations):
-            self.cancel(operation)
-        execution.frames.clear()
-        execution.scopes.clear()
-        execution.ready.clear()
-        execution.variables_bytes = 0
+        if status is not ExecutionStatus.SUCCEEDED:
+            redrive.keep(execution)
+        self.clear()
         execution.status, execution.output, execution.failure = status, output, failure
         execution.history_length += 1
         self.history.append(
             HistoryEvent(execution.history_length, _CLOSED_TYPES[status], execution.now_ms, previous, details)
         )
         self.commands.append(CloseExecution(status, output, failure))
-
-    def close_full(self) -> None:
-        """End an execution whose history is full (developer guide, quotas: 25,000 events)."""
-        cause = f"The execution reached the maximum number of history events ({self._history_limit})."
-        self.close(
-            ExecutionStatus.FAILED,
-            self.execution.history_length,
-            {"error": RUNTIME, "cause": cause},
-            failure=Failure(RUNTIME, cause),
-        )
 
 
 def too_large(name: str, what: str) -> str:

@@ -13,10 +13,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
-from statemachine.errors import RUNTIME, EvaluationError, Failure, KernelError, QueryEvaluationError
+from statemachine.errors import RUNTIME, TIMEOUT, EvaluationError, Failure, KernelError, QueryEvaluationError
 from statemachine.expressions.base import PathNotFoundError
 from statemachine.jsonvalue import Document, Json, TooDeepError
-from statemachine.kernel.activation import Activation, DataLimitError, HistoryFullError
+from statemachine.kernel import compensation, redrive
+from statemachine.kernel.activation import Activation, DataLimitError
 from statemachine.kernel.commands import Command, ExecutionStatus, Yield
 from statemachine.kernel.events import (
     ActivityStarted,
@@ -24,6 +25,7 @@ from statemachine.kernel.events import (
     ExecutionStarted,
     ItemsRead,
     ItemsReadFailed,
+    RedriveRequested,
     ResultsWriteFailed,
     ResultsWritten,
     Resumed,
@@ -35,9 +37,10 @@ from statemachine.kernel.events import (
     TaskSucceeded,
     TimerFired,
 )
-from statemachine.kernel.execution import Execution, Frame, Operation, Phase, Purpose
-from statemachine.kernel.history import HistoryEvent, failure_details
-from statemachine.kernel.recovery import handle_failure
+from statemachine.kernel.execution import Execution, Flag, Frame, Operation, Phase, Purpose
+from statemachine.kernel.history import HistoryEvent
+from statemachine.kernel.quota import HistoryFullError, QuotaError
+from statemachine.kernel.recovery import go_to_catcher, handle_failure
 from statemachine.kernel.states import HANDLERS, map_run, task
 from statemachine.limits import AWS_LIMITS, Limits
 from statemachine.program.nodes import Node, Program, TaskNode, WaitNode
@@ -55,7 +58,7 @@ def advance(program: Program, execution: Execution, event: Event) -> Step:
     """Advance an execution by one event. An event for a closed execution changes nothing."""
     if program.sha256 != execution.definition_sha256:
         raise KernelError("the program is not the one that the execution was started with")
-    if execution.closed:
+    if execution.closed and not isinstance(event, RedriveRequested):
         return Step((), ())
     if event.at_ms > execution.now_ms:
         execution.now_ms = event.at_ms
@@ -63,9 +66,21 @@ def advance(program: Program, execution: Execution, event: Event) -> Step:
     try:
         _apply(run, event)
         _run_ready(run)
-    except HistoryFullError:
-        run.close_full()
+    except QuotaError as quota:
+        _end_at_quota(run, quota)
     return Step(tuple(run.commands), tuple(run.history))
+
+
+def _end_at_quota(run: Activation, quota: QuotaError) -> None:
+    """The execution has used up a quota. What can be undone is, if that itself does not take too many events."""
+    if run.execution.unwinding is not None:
+        compensation.cut_short(run)
+        return
+    try:
+        compensation.end(run, ExecutionStatus.FAILED, quota.previous, quota.failure)
+        _run_ready(run)
+    except HistoryFullError:
+        compensation.cut_short(run)
 
 
 def _apply(run: Activation, event: Event) -> None:
@@ -81,9 +96,10 @@ def _apply(run: Activation, event: Event) -> None:
                 map_run.answered(run, mapped, event)
         case TimerFired():
             _fire_timers(run)
-        case StopRequested(error=error, cause=cause):
-            details = failure_details(Failure(error, cause))
-            run.close(ExecutionStatus.ABORTED, 0, details, failure=Failure(error, cause) if details else None)
+        case StopRequested(error=error, cause=cause, compensate=compensate):
+            compensation.stop(run, Failure(error, cause), compensate=compensate)
+        case RedriveRequested():
+            redrive.redrive(run)
         case Resumed():
             pass
         case _:
@@ -197,7 +213,7 @@ def _fire_timers(run: Activation) -> None:
         if execution.closed:
             return
         if fired.purpose is Purpose.EXECUTION_TIMEOUT:
-            run.close(ExecutionStatus.TIMED_OUT, 0, {})
+            compensation.end(run, ExecutionStatus.TIMED_OUT, 0, Failure(TIMEOUT))
         elif (frame := execution.frames.get(fired.frame)) is not None:
             _fire(run, frame, fired)
 
@@ -263,6 +279,8 @@ def _run_frame(run: Activation, frame: Frame, node: Node) -> None:
             handler.restart(run, frame, node)
         case Phase.START_CHILDREN:
             handler.start_children(run, frame, node)
+        case Phase.COMPENSATED:
+            go_to_catcher(run, frame, node)
         case Phase.WAITING:
             raise KernelError("a waiting frame is not ready")
 
@@ -270,7 +288,7 @@ def _run_frame(run: Activation, frame: Frame, node: Node) -> None:
 def _fail(run: Activation, frame: Frame, failure: Failure) -> None:
     """A state could not be evaluated. While a failure is being handled (by a catcher, or by Fail) that ends the scope;
     otherwise Retry and Catch have their say."""
-    if frame.phase is Phase.FAILED:
+    if frame.phase in (Phase.FAILED, Phase.COMPENSATED):
         run.fail_scope(frame, failure)
         return
     frame.failure = failure
@@ -341,6 +359,7 @@ def new_execution(
         arn=f"{prefix}:{kind}:{machine_name}:{id}" + (f":{_uuid(seed)}" if express else ""),
         machine_arn=f"{prefix}:stateMachine:{machine_name}",
         role_arn=role_arn or f"arn:aws:iam::{account}:role/{machine_name}",
+        flags=tuple(Flag),
         express=express,
         synchronous=synchronous,
     )

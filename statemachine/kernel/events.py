@@ -117,6 +117,15 @@ class StopRequested:
     at_ms: int
     error: str | None = None
     cause: str | None = None
+    compensate: bool = False
+    """Undo first what has completed (CompensateWith)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RedriveRequested:
+    """Somebody wants an execution to go on that has ended without success (kernel/redrive.py)."""
+
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,5 +150,6 @@ Event: TypeAlias = (
     | ResultsWriteFailed
     | TimerFired
     | StopRequested
+    | RedriveRequested
     | Resumed
 )

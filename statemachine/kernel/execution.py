@@ -14,11 +14,12 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from dataclasses import dataclass, field
-from enum import Enum, IntEnum
+from enum import Enum, IntEnum, StrEnum
 
 from statemachine.errors import Failure
 from statemachine.jsonvalue import Document, Json
 from statemachine.kernel.commands import ExecutionStatus, ReadItems, ScheduleTask, StartTimer, WriteResults
+from statemachine.kernel.map_runs import MapRun
 from statemachine.limits import Limits
 
 
@@ -37,6 +38,8 @@ class Phase(IntEnum):
     """Handle `Frame.result`: the work of the state is done."""
     START_CHILDREN = 5
     """Start further iterations of a Map."""
+    COMPENSATED = 6
+    """Go where the catcher says: what it wants undone is undone."""
 
 
 class Purpose(Enum):
@@ -51,6 +54,17 @@ class Purpose(Enum):
     EXECUTION_TIMEOUT = "execution-timeout"
 
 
+class Flag(StrEnum):
+    """A change of behaviour. An execution takes part in those of the release that started it: older ones replay as
+    they ran."""
+
+    CHILD_EXECUTIONS = "child-executions"
+    """Iterations of a distributed Map are told of as the executions that they are on AWS: in the context object, and in
+    the counts of their map run."""
+    REDRIVE = "redrive"
+    """What has not ended is kept when it ends without success, so that it can be redriven."""
+
+
 @dataclass(slots=True)
 class Operation:
     """A command whose answer is awaited, and the frame that waits for it."""
@@ -61,6 +75,54 @@ class Operation:
     command: ScheduleTask | StartTimer | ReadItems | WriteResults
     answer: Document | None = None
     """What the task's token was answered with while the call was still being made; it counts when that has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compensation:
+    """A state that has completed and can be undone (kernel/compensation.py)."""
+
+    id: int
+    """In the order of completion."""
+    state: str
+    """The name of the state that has completed."""
+    target: str
+    """The address at which the path begins that undoes it."""
+    input: Document
+    output: Document
+    variables: dict[str, Json]
+    """As they were when the state had completed, its own Assign included."""
+    iteration: tuple[int, Json] | None = None
+    """Index and item of the Map iteration that it was in."""
+    muted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FailedCompensation:
+    """A compensation that was not done."""
+
+    compensation: Compensation
+    failure: Failure | None
+    """None if it was cut short, or never began."""
+
+
+@dataclass(slots=True)
+class Unwinding:
+    """Compensations that are run, one after the other, because of a failure or a stop."""
+
+    waiting: list[Compensation]
+    """Those to be run, the last one first."""
+    failure: Failure
+    """Why: Error and Cause of the context object."""
+    status: ExecutionStatus | None
+    """How the execution ends then; None if a catcher goes on."""
+    catcher: int = 0
+    """The index of that catcher."""
+    last_event: int = 0
+    """The event that the next one of the unwinding points back to."""
+    began_at_event: int = 0
+    """How long the history was: the events of an unwinding have a quota of their own."""
+    running: int = 0
+    """The frame of the path that is being run; 0 for none."""
 
 
 @dataclass(slots=True)
@@ -83,6 +145,15 @@ class Scope:
     """Whether it is an iteration of a Map."""
     item: Json = None
     """The item of a Map iteration, for the context object."""
+    input: Document | None = None
+    """What an iteration of a distributed Map was given: the input of the execution that it is on AWS."""
+    started_ms: int = 0
+    """When that began."""
+    registered: list[Compensation] | None = None
+    """The compensations of what has completed in it, or in what has ended inside it; None for none."""
+    compensating: Compensation | None = None
+    """The scope is the path of this compensation. Its parent is the frame whose catcher wants it; 0 if the execution is
+    to end."""
 
 
 @dataclass(slots=True)
@@ -111,6 +182,10 @@ class Frame:
     result: Document | None = None
     failure: Failure | None = None
     children: Children | None = None
+    unwinding: Unwinding | None = None
+    """What a catcher has begun to undo."""
+    cut: Children | None = None
+    """Its branches or iterations, cut short by the failure that is being handled."""
 
 
 @dataclass(slots=True)
@@ -135,6 +210,39 @@ class Children:
     """The evaluated arguments of a ResultWriter that exports."""
     reports: list[Report] = field(default_factory=list)
     """One for each iteration that was started, in their order; kept only for a ResultWriter."""
+    unfinished: list[Unfinished] = field(default_factory=list)
+    """Those that were cut short; in a Map that was redriven, those that begin again when there is room, the last one
+    first."""
+    failed: list[Unfinished] = field(default_factory=list)
+    """Iterations whose failure was tolerated."""
+
+    @property
+    def left(self) -> bool:
+        """Whether there are iterations that have not begun, or that begin again."""
+        return self.taken < self.total or bool(self.unfinished)
+
+
+@dataclass(slots=True)
+class Unfinished:
+    """A branch, an iteration or a whole execution that has not ended by succeeding: the state in which it was, and what
+    it takes to begin that again (kernel/redrive.py)."""
+
+    index: int
+    address: str
+    raw_input: Document
+    variables: dict[str, Json]
+    """Those that were assigned in the scope itself."""
+    sizes: dict[str, int]
+    entered_event: int
+    entered_at_ms: int
+    muted: bool
+    iteration: bool
+    item: Json
+    input: Document | None
+    started_ms: int
+    registered: list[Compensation] | None
+    children: Children | None
+    """Of a Parallel or Map, with those that have ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +280,8 @@ class Execution:
     arn: str
     machine_arn: str
     role_arn: str
+    flags: tuple[Flag, ...] = ()
+    """The changes of behaviour that it takes part in; recorded at its start."""
     express: bool = False
     synchronous: bool = False
     """Started by StartSyncExecution: its context object has no RedriveCount (recorded)."""
@@ -186,10 +296,20 @@ class Execution:
     output: Document | None = None
     failure: Failure | None = None
     redrive_count: int = 0
+    unwinding: Unwinding | None = None
+    """What is undone before the execution ends. It stays when it has ended: such an execution was compensated."""
+    unfinished: Unfinished | None = None
+    """Where it has ended without success: what a redrive begins again."""
+    failed_compensations: list[FailedCompensation] = field(default_factory=list)
+    """In the order in which they failed."""
+    compensations: int = 0
+    """How many are held: registered, being run, or failed."""
     scopes: dict[int, Scope] = field(default_factory=dict)
     frames: dict[int, Frame] = field(default_factory=dict)
     operations: dict[int, Operation] = field(default_factory=dict)
     ready: deque[int] = field(default_factory=deque)
+    map_runs: dict[str, MapRun] = field(default_factory=dict)
+    """Those that it started, by their ARN, in that order; kept when they are over."""
     timers: list[tuple[int, int]] = field(default_factory=list, compare=False)
     """A heap of (time, operation id) over the outstanding timers, and some that are not outstanding any more. Derived
     from `operations`."""

@@ -28,6 +28,12 @@ _NO_DETAILS: Final = frozenset(
 )  # fmt: skip
 
 
+EXTENSION_TYPES: Final = frozenset(
+    {"CompensationStarted", "CompensationScheduled", "CompensationSucceeded", "CompensationFailed"}
+)
+"""Types that AWS does not have."""
+
+
 class HistoryEvent(NamedTuple):
     """One event. `details` is None where the API has none."""
 
@@ -67,4 +73,6 @@ def to_api(event: HistoryEvent) -> dict[str, Json]:
             if key in _TRUNCATABLE:
                 details[f"{key}Details"] = {"truncated": False}
         shown[details_key(event.type)] = details
+    if event.type in EXTENSION_TYPES:
+        shown["extension"] = True
     return shown

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from statemachine.errors import ALL, HEARTBEAT_TIMEOUT, QUERY_EVALUATION_ERROR, RUNTIME, TASK_FAILED, TIMEOUT, Failure
 from statemachine.jsonvalue import Json
+from statemachine.kernel import compensation
 from statemachine.kernel.activation import Activation
 from statemachine.kernel.execution import Frame, Phase, Purpose
-from statemachine.program.nodes import MapNode, Node, ParallelNode, RetrierNode, WorkNode
+from statemachine.program.nodes import CatcherNode, MapNode, Node, ParallelNode, RetrierNode, WorkNode
 
 _TIMEOUTS = (TIMEOUT, HEARTBEAT_TIMEOUT)
 MAX_DELAY_MS = 31_622_400_000
@@ -39,6 +40,7 @@ def handle_failure(run: Activation, frame: Frame, node: Node) -> None:
     failure = frame.failure
     assert failure is not None
     frame.failure = frame.result = None
+    cut, frame.cut = frame.cut, None
     if isinstance(node, WorkNode):
         if _retry(run, frame, node, failure):
             return
@@ -46,12 +48,26 @@ def handle_failure(run: Activation, frame: Frame, node: Node) -> None:
         if started and isinstance(node, ParallelNode | MapNode):
             frame.children = None
             run.record(frame, "ParallelStateFailed" if isinstance(node, ParallelNode) else "MapStateFailed")
-        for catcher in node.catchers:
+        for index, catcher in enumerate(node.catchers):
             if matches(catcher.error_equals, failure.error):
-                exit = catcher.flow.exit(run.values(frame, node), error_output(failure))
-                run.leave(frame, node, exit, catcher.next)
+                if not catcher.compensate or not compensation.begin(run, frame, index, failure):
+                    _catch(run, frame, node, catcher, failure)
                 return
+    frame.cut = cut
     run.fail_scope(frame, failure)
+
+
+def go_to_catcher(run: Activation, frame: Frame, node: Node) -> None:
+    """What a catcher wanted undone is undone: go where it says."""
+    unwinding, frame.unwinding = frame.unwinding, None
+    assert unwinding is not None
+    assert isinstance(node, WorkNode)
+    _catch(run, frame, node, node.catchers[unwinding.catcher], unwinding.failure)
+
+
+def _catch(run: Activation, frame: Frame, node: Node, catcher: CatcherNode, failure: Failure) -> None:
+    exit = catcher.flow.exit(run.values(frame, node), error_output(failure))
+    run.leave(frame, node, exit, catcher.next)
 
 
 def error_output(failure: Failure) -> Json:

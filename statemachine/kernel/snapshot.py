@@ -5,23 +5,39 @@ Rules
 - Documents are a table of texts, referred to by index: what is shared in memory is stored once, and a text that was
   made once is not made again.
 - A format that can still be read is never changed: a new one gets a new version and a decoder beside the old one.
+- What is stored may be damaged: bytes that are not what was written are a StoreError, whatever they do to a decoder.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import deque
-from typing import Any, assert_never
+from typing import Any, Final, assert_never
 
-from statemachine.errors import Failure, KernelError
+from statemachine.errors import Failure, KernelError, StoreError
 from statemachine.jsonvalue import Document, Json, decode_json, encode_json
+from statemachine.kernel.children_snapshot import (
+    decode_children,
+    decode_failure,
+    decode_unfinished,
+    document_at,
+    encode_children,
+    encode_failure,
+    encode_unfinished,
+)
 from statemachine.kernel.commands import ExecutionStatus, ReadItems, ScheduleTask, StartTimer, WriteResults
+from statemachine.kernel.compensation_snapshot import (
+    DecodedCompensations,
+    decode_compensations,
+    encode_compensations,
+)
 from statemachine.kernel.events import (
     ActivityStarted,
     Event,
     ExecutionStarted,
     ItemsRead,
     ItemsReadFailed,
+    RedriveRequested,
     ResultsWriteFailed,
     ResultsWritten,
     Resumed,
@@ -32,10 +48,22 @@ from statemachine.kernel.events import (
     TaskSucceeded,
     TimerFired,
 )
-from statemachine.kernel.execution import Batching, Children, Execution, Frame, Operation, Phase, Purpose, Report, Scope
+from statemachine.kernel.execution import Execution, Flag, Frame, Operation, Phase, Purpose, Scope
+from statemachine.kernel.map_runs import decode_map_run, encode_map_run
+from statemachine.kernel.redrive import every_unfinished
 from statemachine.limits import Limits
 
 VERSION = 1
+_OF_DAMAGE: Final = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
+"""What decoding raises for bytes that nobody has encoded."""
+
+
+def _damaged(what: str, data: bytes, error: Exception) -> StoreError:
+    return StoreError(
+        f"a stored {what} of {len(data):,} bytes is damaged ({type(error).__name__}: {error}); restore the store from a "
+        "copy, or remove the execution"
+    )
+
 
 
 class _Documents:
@@ -66,6 +94,7 @@ def encode_execution(execution: Execution) -> bytes:
         "definition": execution.definition_sha256,
         "machine": execution.machine_name,
         "arns": [execution.arn, execution.machine_arn, execution.role_arn],
+        "flags": [each.value for each in execution.flags],
         "kind": [execution.express, execution.synchronous],
         "input": documents.add(execution.input),
         "seed": execution.seed.hex(),
@@ -74,19 +103,31 @@ def encode_execution(execution: Execution) -> bytes:
         "counters": [execution.draws, execution.next_id, execution.history_length, execution.redrive_count],
         "status": execution.status.value,
         "output": documents.add(execution.output),
-        "failure": _encode_failure(execution.failure),
-        "scopes": [_encode_scope(each) for each in execution.scopes.values()],
+        "failure": encode_failure(execution.failure),
+        "scopes": [_encode_scope(each, documents) for each in execution.scopes.values()],
         "frames": [_encode_frame(each, documents) for each in execution.frames.values()],
         "operations": [_encode_operation(each, documents) for each in execution.operations.values()],
         "ready": list(execution.ready),
+        "mapRuns": [encode_map_run(each) for each in execution.map_runs.values()],
     }
+    compensations = encode_compensations(execution, documents.add)
+    if compensations is not None:
+        body["compensations"] = compensations
+    if execution.unfinished is not None:
+        body["unfinished"] = encode_unfinished(execution.unfinished, documents.add)
     body["documents"] = documents.texts
     return encode_json(body)
 
 
 def decode_execution(data: bytes) -> Execution:
-    """The inverse. Raises KernelError for a version that it does not know."""
-    body: dict[str, Any] = decode_json(data)
+    """The inverse. Raises KernelError for a version that it does not know, StoreError for damaged bytes."""
+    try:
+        return _decode_execution(decode_json(data))
+    except _OF_DAMAGE as error:
+        raise _damaged("snapshot", data, error) from error
+
+
+def _decode_execution(body: Any) -> Execution:
     if body.get("version") != VERSION:
         raise KernelError(f"a snapshot of version {body.get('version')} cannot be read by this release")
     documents = [Document(decode_json(text), text.encode()) for text in body["documents"]]
@@ -104,6 +145,7 @@ def decode_execution(data: bytes) -> Execution:
         arn=arn,
         machine_arn=machine_arn,
         role_arn=role_arn,
+        flags=tuple(map(Flag, body.get("flags", ()))),
         express=express,
         synchronous=synchronous,
         now_ms=now_ms,
@@ -112,14 +154,27 @@ def decode_execution(data: bytes) -> Execution:
         next_id=next_id,
         history_length=history_length,
         status=ExecutionStatus(body["status"]),
-        output=_at(documents, body["output"]),
-        failure=_decode_failure(body["failure"]),
+        output=document_at(documents, body["output"]),
+        failure=decode_failure(body["failure"]),
         redrive_count=redrive_count,
         ready=deque(body["ready"]),
     )
+    for each in body.get("mapRuns", ()):  # a snapshot of before they were kept has none
+        mapped = decode_map_run(each, arn)
+        execution.map_runs[mapped.arn] = mapped
+    compensations = decode_compensations(body.get("compensations"), documents)
+    execution.unwinding = compensations.execution
+    execution.failed_compensations = compensations.failed
+    execution.compensations = compensations.held
     execution.frames = {each[0]: _decode_frame(each, documents) for each in body["frames"]}
     for each in body["scopes"]:
-        _decode_scope(execution, each)
+        _decode_scope(execution, each, documents, compensations)
+    if (left := body.get("unfinished")) is not None:
+        execution.unfinished = decode_unfinished(left, documents)
+    for index, each in enumerate(every_unfinished(execution)):
+        each.registered = compensations.unfinished.get(index)
+    for number, unwinding in compensations.frames.items():
+        execution.frames[number].unwinding = unwinding
     for each in body["operations"]:
         operation = _decode_operation(each, documents)
         execution.operations[operation.id] = operation
@@ -128,37 +183,38 @@ def decode_execution(data: bytes) -> Execution:
     return execution
 
 
-def _at(documents: list[Document], index: int | None) -> Document | None:
-    return None if index is None else documents[index]
-
-
-def _encode_failure(failure: Failure | None) -> Json:
-    return None if failure is None else [failure.error, failure.cause]
-
-
-def _decode_failure(data: Json) -> Failure | None:
-    return None if data is None else Failure(data[0], data[1])
-
-
-def _encode_scope(scope: Scope) -> Json:
+def _encode_scope(scope: Scope, documents: _Documents) -> Json:
     """Of the variables only the scope's own; those of the enclosing scope are there already."""
     own = {name: scope.variables[name] for name in scope.sizes}
-    return [scope.id, scope.parent_frame, scope.index, own, scope.sizes, scope.iteration, scope.item]
+    head = [scope.id, scope.parent_frame, scope.index, own, scope.sizes, scope.iteration, scope.item]
+    return head if scope.input is None else [*head, documents.add(scope.input), scope.started_ms]
 
 
-def _decode_scope(execution: Execution, data: list[Any]) -> None:
-    number, parent_frame, index, own, sizes, iteration, item = data
+def _decode_scope(
+    execution: Execution, data: list[Any], documents: list[Document], compensations: DecodedCompensations
+) -> None:
+    number, parent_frame, index, own, sizes, iteration, item, *more = data
+    input, started_ms = more or (None, 0)  # iterations of a distributed Map have them, and not in older snapshots
     variables: dict[str, Json] = own
-    if parent_frame:  # scopes are listed in the order of their start: the enclosing one is there
+    compensating = compensations.paths.get(number)
+    outer: dict[str, Json] | None = None
+    if compensating is not None:
+        outer = compensating.variables
+    elif parent_frame:  # scopes are listed in the order of their start: the enclosing one is there
         outer = execution.scopes[execution.frames[parent_frame].scope].variables
+    if outer is not None:
         variables = {**outer, **own} if own else outer
-    execution.scopes[number] = Scope(number, parent_frame, index, variables, sizes, iteration, item)
+    scope = Scope(
+        number, parent_frame, index, variables, sizes, iteration, item, document_at(documents, input), started_ms
+    )
+    scope.registered, scope.compensating = compensations.registered.get(number), compensating
+    execution.scopes[number] = scope
     execution.variables_bytes += sum(sizes.values())
 
 
 def _encode_frame(frame: Frame, documents: _Documents) -> Json:
     children = frame.children
-    return [
+    head = [
         frame.id,
         frame.scope,
         frame.address,
@@ -169,13 +225,15 @@ def _encode_frame(frame: Frame, documents: _Documents) -> Json:
         [frame.attempts, frame.retry_count],
         [frame.operation, frame.timeout],
         documents.add(frame.result),
-        _encode_failure(frame.failure),
-        None if children is None else _encode_children(children, documents),
+        encode_failure(frame.failure),
+        None if children is None else encode_children(children, documents.add),
     ]
+    return head if frame.cut is None else [*head, encode_children(frame.cut, documents.add)]
 
 
 def _decode_frame(data: list[Any], documents: list[Document]) -> Frame:
-    number, scope, address, raw_input, phase, muted, events, attempts, operations, result, failure, children = data
+    number, scope, address, raw_input, phase, muted, events, attempts, operations, result, failure, *inside = data
+    children, cut = (*inside, None)[:2]  # few have any, and older snapshots have no place for what was cut short
     return Frame(
         id=number,
         scope=scope,
@@ -190,62 +248,11 @@ def _decode_frame(data: list[Any], documents: list[Document]) -> Frame:
         retry_count=attempts[1],
         operation=operations[0],
         timeout=operations[1],
-        result=_at(documents, result),
-        failure=_decode_failure(failure),
-        children=None if children is None else _decode_children(children, documents),
+        result=document_at(documents, result),
+        failure=decode_failure(failure),
+        children=None if children is None else decode_children(children, documents),
+        cut=None if cut is None else decode_children(cut, documents),
     )
-
-
-def _encode_children(children: Children, documents: _Documents) -> Json:
-    batching = children.batching
-    return [
-        children.total,
-        [[scope, frame] for scope, frame in children.running.items()],
-        children.next_index,
-        [documents.add(each) for each in children.outputs],
-        children.items,
-        children.concurrency,
-        children.failed_count,
-        children.tolerated_count,
-        children.tolerated_percentage,
-        children.map_run,
-        children.taken,
-        None if batching is None else [batching.items, batching.bytes, batching.common],
-        documents.add(children.writer),
-        [_encode_report(each, documents) for each in children.reports],
-    ]
-
-
-def _decode_children(data: list[Any], documents: list[Document]) -> Children:
-    total, running, next_index, outputs, items, concurrency, failed, count, percentage, map_run, *more = data
-    # A snapshot of before there were readers, batches and writers has no more.
-    taken, batching, writer, reports = more or (next_index, None, None, [])
-    return Children(
-        total=total,
-        running={scope: frame for scope, frame in running},  # noqa: C416 - lists, not pairs
-        next_index=next_index,
-        outputs=[_at(documents, each) for each in outputs],
-        items=items,
-        concurrency=concurrency,
-        failed_count=failed,
-        tolerated_count=count,
-        tolerated_percentage=percentage,
-        map_run=map_run,
-        taken=taken,
-        batching=None if batching is None else Batching(*batching),
-        writer=_at(documents, writer),
-        reports=[_decode_report(each, documents) for each in reports],
-    )
-
-
-def _encode_report(report: Report, documents: _Documents) -> Json:
-    failure = _encode_failure(report.failure)
-    return [report.name, documents.add(report.input), report.started_ms, report.stopped_ms, failure]
-
-
-def _decode_report(data: list[Any], documents: list[Document]) -> Report:
-    name, input, started_ms, stopped_ms, failure = data
-    return Report(name, documents[input], started_ms, stopped_ms, _decode_failure(failure))
 
 
 def _encode_operation(operation: Operation, documents: _Documents) -> Json:
@@ -301,7 +308,13 @@ def _decode_operation(data: list[Any], documents: list[Document]) -> Operation:
         timeout_seconds,
         submitted,
     )
-    return Operation(number, frame, Purpose(purpose), command, _at(documents, answer))
+    return Operation(number, frame, Purpose(purpose), command, document_at(documents, answer))
+
+
+_TIMED: Final[dict[str, type[TimerFired | Resumed | ExecutionStarted | RedriveRequested]]] = {
+    each.__name__: each for each in (TimerFired, Resumed, ExecutionStarted, RedriveRequested)
+}
+"""Events that are nothing but a time."""
 
 
 def encode_event(event: Event) -> bytes:
@@ -309,16 +322,12 @@ def encode_event(event: Event) -> bytes:
     match event:
         case TaskSucceeded(at_ms=at_ms, operation=operation, output=output):
             return b'["TaskSucceeded",%d,%d,%b]' % (at_ms, operation, output.encoded)
-        case TimerFired(at_ms=at_ms):
-            return b'["TimerFired",%d]' % at_ms
+        case TimerFired() | Resumed() | ExecutionStarted() | RedriveRequested():
+            return b'["%b",%d]' % (type(event).__name__.encode(), event.at_ms)
         case TaskSubmitted(at_ms=at_ms, operation=operation, output=output):
             return b'["TaskSubmitted",%d,%d,%b]' % (at_ms, operation, output.encoded)
         case ActivityStarted(at_ms=at_ms, operation=operation, worker_name=worker_name):
             return encode_json(["ActivityStarted", at_ms, operation, worker_name])
-        case Resumed(at_ms=at_ms):
-            return b'["Resumed",%d]' % at_ms
-        case ExecutionStarted(at_ms=at_ms):
-            return b'["ExecutionStarted",%d]' % at_ms
         case TaskFailed(at_ms=at_ms, operation=operation, failure=failure):
             return encode_json(["TaskFailed", at_ms, operation, failure.error, failure.cause])
         case TaskHeartbeatLost(at_ms=at_ms, operation=operation):
@@ -331,14 +340,21 @@ def encode_event(event: Event) -> bytes:
             return b'["ResultsWritten",%d,%d,%b]' % (at_ms, operation, details.encoded)
         case ResultsWriteFailed(at_ms=at_ms, operation=operation, failure=failure):
             return encode_json(["ResultsWriteFailed", at_ms, operation, failure.error, failure.cause])
-        case StopRequested(at_ms=at_ms, error=error, cause=cause):
-            return encode_json(["StopRequested", at_ms, error, cause])
+        case StopRequested(at_ms=at_ms, error=error, cause=cause, compensate=compensate):
+            return encode_json(["StopRequested", at_ms, error, cause, *([True] if compensate else ())])
         case _:
             assert_never(event)
 
 
 def decode_event(data: bytes) -> Event:
-    """The inverse. Raises KernelError for an event that this release does not know."""
+    """The inverse. Raises KernelError for an event that this release does not know, StoreError for damaged bytes."""
+    try:
+        return _decode_event(data)
+    except _OF_DAMAGE as error:
+        raise _damaged("event", data, error) from error
+
+
+def _decode_event(data: bytes) -> Event:
     match decode_json(data):
         case ["TaskSucceeded", int(at_ms), int(operation), output]:
             return TaskSucceeded(at_ms, operation, Document(output, _fourth(data)))
@@ -346,12 +362,8 @@ def decode_event(data: bytes) -> Event:
             return TaskSubmitted(at_ms, operation, Document(output, _fourth(data)))
         case ["ActivityStarted", int(at_ms), int(operation), worker_name]:
             return ActivityStarted(at_ms, operation, worker_name)
-        case ["TimerFired", int(at_ms)]:
-            return TimerFired(at_ms)
-        case ["Resumed", int(at_ms)]:
-            return Resumed(at_ms)
-        case ["ExecutionStarted", int(at_ms)]:
-            return ExecutionStarted(at_ms)
+        case [str(name), int(at_ms)] if name in _TIMED:
+            return _TIMED[name](at_ms)
         case ["TaskFailed", int(at_ms), int(operation), error, cause]:
             return TaskFailed(at_ms, operation, Failure(error, cause))
         case ["TaskHeartbeatLost", int(at_ms), int(operation)]:
@@ -364,8 +376,8 @@ def decode_event(data: bytes) -> Event:
             return ResultsWritten(at_ms, operation, Document(details, _fourth(data)))
         case ["ResultsWriteFailed", int(at_ms), int(operation), error, cause]:
             return ResultsWriteFailed(at_ms, operation, Failure(error, cause))
-        case ["StopRequested", int(at_ms), error, cause]:
-            return StopRequested(at_ms, error, cause)
+        case ["StopRequested", int(at_ms), error, cause, *more]:
+            return StopRequested(at_ms, error, cause, compensate=more == [True])
         case _:
             raise KernelError(f"this event cannot be read by this release: {data[:120]!r}")
 

@@ -15,8 +15,9 @@ ResultSelector → ResultPath into the raw input → OutputPath. Measured detail
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
+
+from msgspec import Struct
 
 from statemachine.errors import RUNTIME, EvaluationError
 from statemachine.expressions.base import Evaluate, PathNotFoundError, Values
@@ -77,8 +78,7 @@ class Discard:
         return document
 
 
-@dataclass(frozen=True, slots=True)
-class JsonPathFlow:
+class JsonPathFlow(Struct, frozen=True):
     """The JSONPath data flow. A field that is None has its default, ``$``, or is not there."""
 
     input_path: Evaluate | None = None
@@ -109,8 +109,7 @@ class JsonPathFlow:
         return Exit(output, assigned)
 
 
-@dataclass(frozen=True, slots=True)
-class JsonPathCatchFlow:
+class JsonPathCatchFlow(Struct, frozen=True):
     """The data flow of a JSONPath catcher: ResultPath and Assign."""
 
     result_path: Write | None = None

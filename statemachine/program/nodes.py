@@ -10,9 +10,10 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from statemachine.definition.diagnostics import Diagnostic
 from statemachine.errors import Failure
@@ -27,8 +28,7 @@ Number: TypeAlias = Callable[[Values], int]
 """Compiled number field. Raises EvaluationError with AWS's wording if the data holds no such number."""
 
 
-@dataclass(frozen=True, slots=True)
-class RetrierNode:
+class RetrierNode(Struct, frozen=True):
     """A Retrier; times in milliseconds."""
 
     error_equals: tuple[str, ...]
@@ -39,17 +39,17 @@ class RetrierNode:
     full_jitter: bool
 
 
-@dataclass(frozen=True, slots=True)
-class CatcherNode:
+class CatcherNode(Struct, frozen=True):
     """A Catcher."""
 
     error_equals: tuple[str, ...]
     next: Address
     flow: CatchFlow
+    compensate: bool = False
+    """Undo what has completed in its scope before going on."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StateNode:
+class StateNode(Struct, frozen=True, kw_only=True):
     """What every node has. `next` is None when the state ends its scope."""
 
     name: str
@@ -59,29 +59,27 @@ class StateNode:
     entered_type: str
     """The history's event type, for instance ``PassStateEntered``."""
     exited_type: str
+    compensate_with: Address | None = None
+    """Where the path begins that undoes it; only a `WorkNode` has one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PassNode(StateNode):
+class PassNode(StateNode, frozen=True, kw_only=True):
     """A Pass; `result` if it has one."""
 
     result: Document | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SucceedNode(StateNode):
+class SucceedNode(StateNode, frozen=True, kw_only=True):
     """A Succeed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailNode(StateNode):
+class FailNode(StateNode, frozen=True, kw_only=True):
     """A Fail: evaluates to the failure."""
 
     failure: Callable[[Values], Failure]
 
 
-@dataclass(frozen=True, slots=True)
-class RuleNode:
+class RuleNode(Struct, frozen=True):
     """A Choice rule with the data flow that applies when it matches."""
 
     condition: Condition
@@ -89,30 +87,26 @@ class RuleNode:
     flow: DataFlow
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChoiceNode(StateNode):
+class ChoiceNode(StateNode, frozen=True, kw_only=True):
     """A Choice; `next` is its Default."""
 
     rules: tuple[RuleNode, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaitNode(StateNode):
+class WaitNode(StateNode, frozen=True, kw_only=True):
     """A Wait: `until` gives the time in milliseconds since 1970, from the time it was entered."""
 
     until: Callable[[Values, int], int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkNode(StateNode):
+class WorkNode(StateNode, frozen=True, kw_only=True):
     """A state that can be retried and caught."""
 
     retriers: tuple[RetrierNode, ...]
     catchers: tuple[CatcherNode, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskNode(WorkNode):
+class TaskNode(WorkNode, frozen=True, kw_only=True):
     """A Task; times in seconds."""
 
     resource: Resource
@@ -123,15 +117,13 @@ class TaskNode(WorkNode):
     """FunctionName of a ``lambda:invoke``, if the definition says it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParallelNode(WorkNode):
+class ParallelNode(WorkNode, frozen=True, kw_only=True):
     """A Parallel: the addresses where its branches start."""
 
     branches: tuple[Address, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ReaderNode:
+class ReaderNode(Struct, frozen=True):
     """An ItemReader: what is read, how, and at most how many items (0 or None: all)."""
 
     resource: str
@@ -141,8 +133,7 @@ class ReaderNode:
     max_items: Number | None
 
 
-@dataclass(frozen=True, slots=True)
-class BatcherNode:
+class BatcherNode(Struct, frozen=True):
     """An ItemBatcher: the bounds of a batch (0 or None: no bound), and its BatchInput."""
 
     max_items: Number | None
@@ -161,8 +152,7 @@ class Transformation(StrEnum):
     """Their outputs; of those that are arrays, the elements."""
 
 
-@dataclass(frozen=True, slots=True)
-class WriterNode:
+class WriterNode(Struct, frozen=True):
     """A ResultWriter. Without a `resource` it only transforms the state's result."""
 
     resource: str | None
@@ -171,8 +161,7 @@ class WriterNode:
     output_type: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MapNode(WorkNode):
+class MapNode(WorkNode, frozen=True, kw_only=True):
     """A Map, inline or distributed. Only a distributed one has a reader, a batcher or a writer."""
 
     start_at: Address
@@ -193,8 +182,7 @@ class MapNode(WorkNode):
 Node: TypeAlias = PassNode | SucceedNode | FailNode | ChoiceNode | WaitNode | TaskNode | ParallelNode | MapNode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
+class Program(Struct, frozen=True, kw_only=True):
     """A compiled state machine."""
 
     sha256: str

@@ -4,22 +4,49 @@ A machine is blocks of states within a bound of depth and width. Every loop coun
 every machine ends, or fails, within some hundred events. Some states fail on purpose: a path that leads nowhere, a text
 that is no JSON, data beyond a limit.
 
+Tasks are functions, calls that wait for their token, activities, and nested executions. A token is answered early,
+late, twice or not at all, with heartbeats or without; what waits for one has a timeout: no machine waits for ever.
+
 A machine is made from a number by `random.Random` rather than draw by draw: thirty times faster, so that a test sees
 many more of them. `size` is what hypothesis can make smaller.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
-from running import block, catch, choice, distributed, fail, map_, parallel, pass_, retry, succeed, task, wait
+from running import (
+    block,
+    catch,
+    choice,
+    compiled,
+    distributed,
+    fail,
+    map_,
+    parallel,
+    pass_,
+    performer,
+    retry,
+    succeed,
+    task,
+    wait,
+)
 
+from statemachine.program import Program
 from statemachine.testing.mocks import Return, Throw
+from statemachine.testing.virtual import Perform, VirtualTask
+
+TOKEN = "arn:aws:states:::sqs:sendMessage.waitForTaskToken"  # noqa: S105 - a resource
+ACTIVITY = "arn:aws:states:us-east-1:123456789012:activity:work"
+START = "arn:aws:states:::states:startExecution"
+MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:"
 
 State = dict[str, Any]
 
@@ -31,6 +58,54 @@ class Case:
     definition: dict[str, Any]
     input: Any
     outcomes: dict[str, list[Any]]
+    answers: dict[str, list[Answered]]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What happens to a call that waits for its token, and to an activity."""
+
+    delay_seconds: float
+    """How long the call takes, or the worker."""
+    answers: tuple[tuple[str, float], ...]
+    """``succeed``, ``fail`` or ``beat``, each so many seconds after the call."""
+
+
+@cache
+def machines() -> Mapping[str, Program]:
+    """What nested executions may be of."""
+    nested = task(START + ".sync", Parameters={"StateMachineArn": f"{MACHINE}rests", "Input": {"k": 1}})
+    return {
+        "answers": compiled(block(Kid=pass_(Result={"k": "7", "n": 3}))),
+        "rests": compiled(block(KidRests=wait(2))),
+        "fails": compiled(block(KidRests=wait(1), KidFails=fail("A", "C"))),
+        "starts": compiled(block(KidStarts=nested)),
+    }
+
+
+def perform(case: Case) -> Perform:
+    """Does the work of a case's tasks."""
+    plain, made = performer(case.outcomes), Counter[str]()
+
+    def call_task(call: VirtualTask) -> Any:
+        state = call.command.state
+        if state not in case.answers:
+            return plain(call)
+        script = case.answers[state]
+        answered = script[min(made[state], len(script) - 1)]
+        made[state] += 1
+        call.sleep(answered.delay_seconds)
+        for kind, after_seconds in answered.answers:
+            match kind:
+                case "succeed":
+                    call.succeed({"k": "6", "n": 2}, after_seconds)
+                case "fail":
+                    call.fail("A", None, after_seconds)
+                case _:
+                    call.heartbeat(after_seconds)
+        return {"k": "8"}
+
+    return call_task
 
 
 def make_case(number: int, size: int) -> Case:
@@ -43,7 +118,7 @@ def make_case(number: int, size: int) -> Case:
     if random.random() < 0.1:
         definition["TimeoutSeconds"] = random.randint(1, 9)
     items = [random.choice([1, "2", None, "no json", {"k": 1}, [3]]) for _ in range(random.choice([0, 1, 3, 3, 4]))]
-    return Case(definition, {"k": "4", "l": items, "n": 1}, maker.outcomes)
+    return Case(definition, {"k": "4", "l": items, "n": 1}, maker.outcomes, maker.answers)
 
 
 cases: Callable[[], st.SearchStrategy[Case]] = lambda: st.builds(  # noqa: E731 - a strategy, called like one
@@ -59,6 +134,7 @@ class _Maker:
         self._size = size
         self._numbers = count(1)
         self.outcomes: dict[str, list[Any]] = {}
+        self.answers: dict[str, list[Answered]] = {}
 
     def _one_of(self, *choices: Any) -> Any:
         return self._random.choice(choices)
@@ -130,7 +206,9 @@ class _Maker:
         made = self._task(name, depth)
         kept = {key: made[key] for key in ("Type", "Resource", "TimeoutSeconds", "HeartbeatSeconds") if key in made}
         fields: State = {**kept, **self._jsonata_recovery(made)}
-        if self._random.random() < 0.5:
+        if "Parameters" in made:
+            fields["Arguments"] = _in_jsonata(made["Parameters"])
+        elif self._random.random() < 0.5:
             fields["Arguments"] = self._one_of({"k": "{% $states.input %}"}, {}, "{% $states.input.absent %}")
         if self._random.random() < 0.5:
             fields["Output"] = self._one_of("{% $states.result %}", {"k": "{% $states.result.k %}"}, {"l": "{% $v %}"})
@@ -186,9 +264,33 @@ class _Maker:
             return Return(self._one_of(None, "x", {"k": "6", "n": 2}, [1], {}), delay)
 
         self.outcomes[name] = [outcome() for _ in range(self._random.randint(1, 4))]
+        if self._random.random() < 0.4:
+            return self._waiting_task(name)
         timeouts = self._one_of({}, {}, {}, {"TimeoutSeconds": 2}, {"TimeoutSeconds": 9, "HeartbeatSeconds": 2})
         more = self._one_of({}, {"ResultPath": "$.r"}, {"ResultPath": None}, {"ResultSelector": {"k.$": "$$.State"}})
         return task(**timeouts, **more, **self._recovery())
+
+    def _waiting_task(self, name: str) -> State:
+        """A task that ends otherwise than by its call's result."""
+        more = self._one_of({}, {"ResultPath": "$.r"}, {"ResultPath": None})
+        if self._random.random() < 0.5:
+            machine = self._one_of("answers", "rests", "fails", "fails", "fails", "starts", "unknown")
+            given: State = {"StateMachineArn": MACHINE + machine, "Input.$": "$"}
+            if self._random.random() < 0.3:
+                given["Name"] = "kid"
+            timeout = self._one_of({}, {}, {}, {"TimeoutSeconds": 1})
+            resource = START + self._one_of("", ".sync", ".sync", ".sync:2")
+            return task(resource, Parameters=given, **timeout, **more, **self._recovery())
+        answers = ("succeed", 0), ("succeed", 1), ("succeed", 4), ("fail", 0.5), ("fail", 3), ("beat", 1), ("beat", 2)
+        self.answers[name] = [
+            Answered(self._one_of(0, 0, 0.5, 3), tuple(self._random.sample(answers, self._random.randint(0, 3))))
+            for _ in range(self._random.randint(1, 3))
+        ]
+        timeouts = self._one_of({"TimeoutSeconds": 3}, {"TimeoutSeconds": 9, "HeartbeatSeconds": 2})
+        if self._random.random() < 0.4:
+            return task(ACTIVITY, **timeouts, **more, **self._recovery())
+        body = {"QueueUrl": "q", "MessageBody.$": "$$.Task.Token"}
+        return task(TOKEN, Parameters=body, **timeouts, **more, **self._recovery())
 
     def _recovery(self) -> State:
         """Retry and Catch. `block` says where the catchers go on."""
@@ -240,3 +342,12 @@ class _Maker:
             rule["Next"] = f"{no}Later"
             added[rule["Next"]] = self._one_of(pass_(Next=no), wait(1, Next=no))
         return {"StartAt": pick, "States": {**added, **processor["States"]}}
+
+
+def _in_jsonata(parameters: State) -> State:
+    """The same arguments in the other language."""
+    expressions = {"$": "{% $states.input %}", "$$.Task.Token": "{% $states.context.Task.Token %}"}
+    return {
+        name.removesuffix(".$"): expressions[value] if name.endswith(".$") else value
+        for name, value in parameters.items()
+    }

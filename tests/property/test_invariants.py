@@ -9,20 +9,22 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_machines import Case, cases
-from running import MOST_EVENTS, START_MS, Driven, Run, compiled, new, performer, run
+from random_machines import ACTIVITY, START, TOKEN, Case, cases, machines, make_case, perform
+from running import MOST_EVENTS, START_MS, Driven, Run, compiled, new, run
 
 from statemachine.errors import Failure
 from statemachine.jsonvalue import Document
-from statemachine.kernel.advance import Step, outstanding
+from statemachine.kernel.advance import Step, advance, outstanding
 from statemachine.kernel.commands import CloseExecution, ScheduleTask, StartTimer, Yield
 from statemachine.kernel.events import (
+    ActivityStarted,
     Event,
     ExecutionStarted,
     Resumed,
     StopRequested,
     TaskFailed,
     TaskHeartbeatLost,
+    TaskSubmitted,
     TaskSucceeded,
     TimerFired,
 )
@@ -32,14 +34,20 @@ from statemachine.kernel.snapshot import decode_event, decode_execution, encode_
 from statemachine.limits import AWS_LIMITS, Limits
 from statemachine.testing.virtual import VirtualHost, replay
 
+MOST_FORKS = 60
+"""Events of one journal at which it is forked: the work grows with their square."""
 CLOSING = {"ExecutionSucceeded", "ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted"}
 TIGHT = Limits(payload_bytes=400, variable_bytes=200, variables_bytes=400, history_events=300, fuel=50)
 """Limits that random machines do reach."""
 _limits = st.sampled_from([AWS_LIMITS, TIGHT, replace(AWS_LIMITS, fuel=1), replace(TIGHT, fuel=3)])
 
 
+def run_part(case: Case, limits: Limits = AWS_LIMITS, **options: Any) -> Run:
+    return run(case.definition, case.input, perform=perform(case), machines=machines(), limits=limits, **options)
+
+
 def run_case(case: Case, limits: Limits = AWS_LIMITS, **options: Any) -> Run:
-    done = run(case.definition, case.input, case.outcomes, limits=limits, **options)
+    done = run_part(case, limits, **options)
     assert done.execution.closed, "nothing that these machines wait for never comes"
     return done
 
@@ -102,6 +110,22 @@ def test_a_snapshot_anywhere_and_the_rest_of_the_journal_give_the_same_end(case:
     assert last == done.execution
 
 
+@given(cases(), _limits)
+@settings(max_examples=60)
+def test_a_fork_at_every_event_replays_to_the_same_end(case: Case, limits: Limits) -> None:
+    done = run_case(case, limits)
+    journal, total = done.host.journal, len(done.history)
+    program, execution = new(case.definition, case.input, limits=limits)
+    for index in range(min(len(journal), MOST_FORKS)):
+        forked = decode_execution(encode_execution(execution))
+        before = forked.history_length
+        last, after = replay(program, forked, journal[index:])
+        assert last == done.execution
+        assert after == done.history[before:]
+        assert before + len(after) == total
+        advance(program, execution, decode_event(journal[index]))
+
+
 @given(cases(), st.data())
 @settings(max_examples=200)
 def test_a_crash_anywhere_comes_to_an_end_too(case: Case, data: st.DataObject) -> None:
@@ -114,7 +138,8 @@ def test_a_crash_anywhere_comes_to_an_end_too(case: Case, data: st.DataObject) -
     assert len({each.operation for each in commands if isinstance(each, ScheduleTask | StartTimer)}) == len(
         [each for each in commands if not isinstance(each, Yield)]
     )
-    host = VirtualHost(program, decode_execution(encode_execution(first)), performer(case.outcomes))
+    taken_up = decode_execution(encode_execution(first))
+    host = VirtualHost(program, taken_up, perform(case), machines=machines())
     host.run(MOST_EVENTS)
     assert host.execution.closed
     assert_well_formed(before + host.history)
@@ -123,7 +148,9 @@ def test_a_crash_anywhere_comes_to_an_end_too(case: Case, data: st.DataObject) -
 # -- hostile schedules -------------------------------------------------------------------------------------------------
 
 
-_answers = st.sampled_from(["succeed", "fail", "heartbeat", "timer", "late", "unknown", "repeat", "early", "stop"])
+_answers = st.sampled_from(
+    ["succeed", "fail", "submit", "start", "heartbeat", "timer", "late", "unknown", "repeat", "early", "stop"]
+)
 
 
 @given(cases(), st.lists(st.tuples(_answers, st.integers(0, 99), st.integers(0, 3000)), max_size=25), _limits)
@@ -168,6 +195,13 @@ def _events(driven: Driven, schedule: list[tuple[str, int, int]], sent: list[Eve
                 yield TaskSucceeded(at_ms, operation, Document({"k": number, "l": [1]})), closed or not awaited
             case "fail":
                 yield TaskFailed(at_ms, operation, Failure("AB"[number % 2])), closed or not awaited
+            case "submit":
+                yield (
+                    TaskSubmitted(at_ms, operation, Document({"k": number})),
+                    closed or not _is_submitted(driven, operation),
+                )
+            case "start":
+                yield ActivityStarted(at_ms, operation, "worker"), closed or not _is_started(driven, operation)
             case "heartbeat":
                 yield TaskHeartbeatLost(at_ms, operation), closed or not awaited
             case "timer" if deadline is not None:
@@ -180,13 +214,29 @@ def _events(driven: Driven, schedule: list[tuple[str, int, int]], sent: list[Eve
                 others = set(range(driven.execution.next_id + 3)) - set(awaited)
                 yield TaskSucceeded(at_ms, sorted(others)[number % len(others)], Document(None)), True
             case "repeat" | "late":
-                answers = [each for each in sent if isinstance(each, TaskSucceeded | TaskFailed | TaskHeartbeatLost)]
+                answers = [
+                    each
+                    for each in sent
+                    if isinstance(each, TaskSucceeded | TaskFailed | TaskHeartbeatLost | ActivityStarted)
+                ]
                 if answers:
                     yield replace(answers[number % len(answers)], at_ms=at_ms), True
             case "stop" if number > 90:
                 yield StopRequested(at_ms, "E", None), closed
             case _:
                 pass
+
+
+def _is_submitted(driven: Driven, operation: int) -> bool:
+    """Whether TaskSubmitted is news: the call of a task that ends otherwise has returned."""
+    found = [each for each in driven.tasks if each.operation == operation]
+    return any(not each.submitted and each.resource.startswith((TOKEN, f"{START}.sync")) for each in found)
+
+
+def _is_started(driven: Driven, operation: int) -> bool:
+    """Whether ActivityStarted is news."""
+    found = [each for each in driven.tasks if each.operation == operation]
+    return any(not each.submitted and each.resource == ACTIVITY for each in found)
 
 
 # -- formats -----------------------------------------------------------------------------------------------------------
@@ -201,6 +251,8 @@ _documents = st.recursive(
 _events_of_any_kind = st.one_of(
     st.builds(ExecutionStarted, _numbers),
     st.builds(TaskSucceeded, _numbers, _numbers, _documents),
+    st.builds(TaskSubmitted, _numbers, _numbers, _documents),
+    st.builds(ActivityStarted, _numbers, _numbers, st.none() | _text),
     st.builds(TaskFailed, _numbers, _numbers, st.builds(Failure, st.none() | _text, st.none() | _text)),
     st.builds(TaskHeartbeatLost, _numbers, _numbers),
     st.builds(TimerFired, _numbers),
@@ -218,7 +270,7 @@ def test_events_come_back_from_their_bytes(event: Event) -> None:
 @given(cases(), _limits, st.integers(1, 40))
 @settings(max_examples=150)
 def test_executions_come_back_from_their_bytes(case: Case, limits: Limits, events: int) -> None:
-    done = run(case.definition, case.input, case.outcomes, limits=limits, max_events=events, reserialise=False)
+    done = run_part(case, limits, max_events=events, reserialise=False)
     encoded = encode_execution(done.execution)
     again = decode_execution(encoded)
     assert again == done.execution
@@ -229,24 +281,20 @@ def test_executions_come_back_from_their_bytes(case: Case, limits: Limits, event
 def test_the_machines_are_worth_it(limits: Limits) -> None:
     """The generator reaches what it is meant to reach: all ends, retries, catchers, aborts, timeouts."""
     seen: set[str] = set()
-
-    @given(cases())
-    @settings(max_examples=400, database=None)
-    def collect(case: Case) -> None:
-        done = run_case(case, limits)
+    for number in range(500):
+        done = run_case(make_case(number, 1 + number % 4), limits)
         seen.update(done.types)
-        seen.add(str(done.error))
-
-    collect()
+        seen.update(str(event.details["error"]) for event in done.history if "error" in (event.details or {}))
     assert seen >= {
         "ExecutionSucceeded", "ExecutionFailed", "ExecutionTimedOut", "TaskStateAborted", "WaitStateAborted",
         "MapIterationAborted", "MapIterationFailed", "MapRunSucceeded", "MapRunFailed", "ParallelStateFailed",
         "MapStateAborted", "ParallelStateAborted", "LambdaFunctionTimedOut", "LambdaFunctionFailed", "A",
-        "States.Runtime",
+        "States.Runtime", "TaskSubmitted", "TaskSucceeded", "TaskFailed", "TaskTimedOut", "ActivityStarted",
+        "ActivitySucceeded", "ActivityTimedOut", "States.HeartbeatTimeout",
+        "StepFunctions.StateMachineDoesNotExistException", "StepFunctions.ExecutionAlreadyExistsException",
         "States.IntrinsicFailure", "States.ExceedToleratedFailureThreshold",
     }  # fmt: skip
-    if limits is TIGHT:
-        assert "States.DataLimitExceeded" in seen
+    assert ("States.DataLimitExceeded" if limits is TIGHT else "States.TaskFailed") in seen
 
 
 # -- what sound means --------------------------------------------------------------------------------------------------

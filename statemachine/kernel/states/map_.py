@@ -17,9 +17,11 @@ from __future__ import annotations
 from statemachine.errors import EXCEED_TOLERATED_FAILURE_THRESHOLD, EvaluationError, Failure
 from statemachine.expressions.base import Values
 from statemachine.jsonvalue import Document, Json, TooDeepError, encode_json
+from statemachine.kernel import redrive
 from statemachine.kernel.activation import Activation, StateHandler
 from statemachine.kernel.context import context_object, iteration_context
-from statemachine.kernel.execution import Batching, Children, Frame, Phase, Report, Scope
+from statemachine.kernel.execution import Batching, Children, Flag, Frame, Phase, Report, Scope
+from statemachine.kernel.map_runs import MapRunStatus
 from statemachine.kernel.states import map_run
 from statemachine.kernel.states.parallel import joined
 from statemachine.program.nodes import MapNode
@@ -37,7 +39,7 @@ def enter(run: Activation, frame: Frame, node: MapNode) -> None:
     limits = run.execution.limits
     most = limits.distributed_map_concurrency if node.distributed else limits.map_concurrency
     children.concurrency = min(concurrency or most, most)
-    wanted = map_run.start(run, frame, node, numbers, children) if node.distributed else None
+    wanted = map_run.start(run, frame, node, numbers, children, concurrency) if node.distributed else None
     frame.children = children
     frame.phase = Phase.WAITING
     if wanted is not None:
@@ -56,11 +58,16 @@ def _start_iterations(run: Activation, frame: Frame, node: MapNode) -> None:
         _fill(run, frame, node, frame.children)
     except (EvaluationError, TooDeepError):
         _cut(run, frame, node, frame.children)
+        map_run.end(run, frame.children, MapRunStatus.FAILED)
         raise
 
 
 def _fill(run: Activation, frame: Frame, node: MapNode, children: Children) -> None:
-    """Iterations point to the frame's last event."""
+    """Iterations point to the frame's last event. In a Map that was redriven, those that had begun come first."""
+    while children.unfinished and len(children.running) < children.concurrency:
+        _begin_again(run, frame, children)
+    told = map_run.described(run, children)
+    named = Flag.CHILD_EXECUTIONS in run.execution.flags
     while children.taken < children.total and len(children.running) < children.concurrency:
         index = children.next_index
         if children.batching is not None:
@@ -71,6 +78,8 @@ def _fill(run: Activation, frame: Frame, node: MapNode, children: Children) -> N
             children.taken += 1
             document = _iteration_input(run, frame, node, index, item)
         children.next_index += 1
+        if told is not None:
+            map_run.iteration_started(told, children, item)
         if index == len(children.outputs):
             children.outputs.append(None)
         if node.writer is not None:
@@ -81,8 +90,20 @@ def _fill(run: Activation, frame: Frame, node: MapNode, children: Children) -> N
         scope.iteration, scope.item = True, item
         if node.distributed:
             child.muted = True
+            if named:
+                scope.input, scope.started_ms = document, run.execution.now_ms
         elif not frame.muted:
             child.last_event = run.note(frame, "MapIterationStarted", {"name": node.name, "index": index})
+
+
+def _begin_again(run: Activation, frame: Frame, children: Children) -> None:
+    left = children.unfinished.pop()
+    redrive.begin_iteration(run, frame, left)
+    if (told := map_run.described(run, children)) is not None:
+        map_run.iteration_started(told, children, left.item, again=True)
+    if children.reports:
+        report = children.reports[left.index]
+        report.stopped_ms = report.failure = None
 
 
 def _iteration_input(run: Activation, frame: Frame, node: MapNode, index: int, item: Json) -> Document:
@@ -127,10 +148,12 @@ def child_ended(run: Activation, parent: Frame, node: MapNode, scope: Scope, chi
     children.outputs[scope.index] = output
     if node.writer is not None:
         children.reports[scope.index].stopped_ms = run.execution.now_ms
-    if not node.distributed:
+    if node.distributed:
+        map_run.iteration_ended(run, children, scope.item, succeeded=True)
+    else:
         parent.last_event = child.last_event
         succeeded = run.note(parent, "MapIterationSucceeded", {"name": node.name, "index": scope.index})
-        if not children.running and children.taken == children.total:
+        if not children.running and not children.left:
             parent.last_event = succeeded
     _go_on(run, parent, node)
 
@@ -139,7 +162,7 @@ def _go_on(run: Activation, parent: Frame, node: MapNode) -> None:
     children = parent.children
     assert children is not None
     # A failing ItemSelector is a failure of the Map, found while an iteration's frame runs: hence its own phase.
-    if children.taken < children.total:
+    if children.left:
         if parent.phase is Phase.WAITING:
             run.ready(parent, Phase.START_CHILDREN)
     elif not children.running:
@@ -170,12 +193,14 @@ def child_failed(run: Activation, parent: Frame, node: MapNode, scope: Scope, ch
     children = parent.children
     assert children is not None
     if node.distributed:
-        children.failed_count += 1 if children.batching is None else len(scope.item["Items"])
+        children.failed_count += map_run.items_in(children, scope.item)
+        map_run.iteration_ended(run, children, scope.item, succeeded=False)
         if node.writer is not None:
             report = children.reports[scope.index]
             report.stopped_ms, report.failure = run.execution.now_ms, failure
         declared = children.tolerated_count is not None or children.tolerated_percentage is not None
         if declared and _tolerated(children):
+            children.failed.append(redrive.unfinished(run.execution, child))
             run.abort(child, 0)
             del children.running[scope.id]
             _go_on(run, parent, node)
@@ -199,6 +224,7 @@ def child_failed(run: Activation, parent: Frame, node: MapNode, scope: Scope, ch
 
 def _cut(run: Activation, frame: Frame, node: MapNode, children: Children, failed: Scope | None = None) -> None:
     """Cut all running iterations short, in the order of their indexes."""
+    redrive.cut(run.execution, frame)
     for scope_id, frame_id in list(children.running.items()):
         if not node.distributed:
             scope = run.execution.scopes[scope_id]
@@ -206,6 +232,7 @@ def _cut(run: Activation, frame: Frame, node: MapNode, children: Children, faile
             run.note(frame, f"MapIteration{end}", {"name": node.name, "index": scope.index})
         run.abort(run.execution.frames[frame_id], frame.last_event)
     children.running.clear()
+    map_run.cut(run, children)
 
 
 def _tolerated(children: Children) -> bool:

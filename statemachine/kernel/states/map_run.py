@@ -21,15 +21,18 @@ from statemachine.jsonvalue import Document, Json
 from statemachine.kernel.activation import Activation
 from statemachine.kernel.commands import ReadItems, WriteResults
 from statemachine.kernel.events import ItemsRead, ItemsReadFailed, ResultsWriteFailed, ResultsWritten
-from statemachine.kernel.execution import Batching, Children, Frame, Phase, Purpose, Report
+from statemachine.kernel.execution import Batching, Children, Flag, Frame, Phase, Purpose, Report
 from statemachine.kernel.history import failure_details
+from statemachine.kernel.map_runs import MapRun, MapRunStatus, child_execution_arn, child_machine_arn, keep
 from statemachine.program.nodes import BatcherNode, MapNode, Number, ReaderNode, Transformation
 from statemachine.timestamps import to_iso
 
 Answer: TypeAlias = ItemsRead | ItemsReadFailed | ResultsWritten | ResultsWriteFailed
 
 
-def start(run: Activation, frame: Frame, node: MapNode, values: Values, children: Children) -> ReadItems | None:
+def start(
+    run: Activation, frame: Frame, node: MapNode, values: Values, children: Children, max_concurrency: int
+) -> ReadItems | None:
     """Evaluate what the map run needs and record its start; what is to be read. Raises EvaluationError."""
     wanted = None if node.reader is None else _wanted(run, node.name, node.reader, values)
     children.tolerated_count = None if node.tolerated_count is None else node.tolerated_count(values)
@@ -43,7 +46,60 @@ def start(run: Activation, frame: Frame, node: MapNode, values: Values, children
     prefix = run.execution.machine_arn.replace(":stateMachine:", ":mapRun:")
     children.map_run = f"{prefix}/{node.label or run.draws.uuid()}:{run.draws.uuid()}"
     run.record(frame, "MapRunStarted", {"mapRunArn": children.map_run})
+    if not frame.muted and Flag.CHILD_EXECUTIONS in run.execution.flags:
+        started = MapRun(
+            children.map_run,
+            run.execution.arn,
+            node.name,
+            run.execution.now_ms,
+            max_concurrency,
+            children.tolerated_count or 0,
+            children.tolerated_percentage or 0.0,
+        )
+        keep(run.execution.map_runs, started)
+        _count(started, children)
     return wanted
+
+
+def _count(started: MapRun, children: Children) -> None:
+    started.items.total = children.total
+    if children.batching is None:
+        started.executions.total = children.total
+
+
+def described(run: Activation, children: Children) -> MapRun | None:
+    """What is told of a map run; None for an inline Map, and for a map run within an iteration of another."""
+    return None if children.map_run is None else run.execution.map_runs.get(children.map_run)
+
+
+def iteration_started(told: MapRun, children: Children, item: Json, *, again: bool = False) -> None:
+    """Count an iteration; `item` is its item or batch. One that begins `again` was counted before."""
+    told.begin_iteration(items_in(children, item))
+    if children.batching is not None and not again:
+        told.executions.total += 1
+
+
+def iteration_ended(run: Activation, children: Children, item: Json, *, succeeded: bool) -> None:
+    """Count the end of an iteration."""
+    if (told := described(run, children)) is not None:
+        told.end_iteration(items_in(children, item), succeeded=succeeded)
+
+
+def items_in(children: Children, item: Json) -> int:
+    """How many items an iteration has."""
+    return 1 if children.batching is None else len(item["Items"])
+
+
+def cut(run: Activation, children: Children) -> None:
+    """The iterations that run are cut short."""
+    if (told := described(run, children)) is not None:
+        told.cut()
+
+
+def end(run: Activation, children: Children, status: MapRunStatus) -> None:
+    """The map run is over."""
+    if (told := described(run, children)) is not None:
+        told.end(status, run.execution.now_ms)
 
 
 def _wanted(run: Activation, name: str, reader: ReaderNode, values: Values) -> ReadItems:
@@ -96,12 +152,16 @@ def _items_read(run: Activation, frame: Frame, items: Document) -> None:
     assert children is not None
     children.items = items.value
     children.total = len(children.items)
+    if (told := described(run, children)) is not None:
+        _count(told, children)
     run.ready(frame, Phase.START_CHILDREN)
 
 
 def _failed(run: Activation, frame: Frame, failure: Failure) -> None:
     """The map run has failed, and with it the state."""
     run.record(frame, "MapRunFailed", failure_details(failure))
+    assert frame.children is not None
+    end(run, frame.children, MapRunStatus.FAILED)
     frame.failure = failure
     if frame.phase is Phase.START_CHILDREN:  # it is in `ready` already, to start further iterations
         frame.phase = Phase.FAILED
@@ -133,6 +193,10 @@ def cut_short(run: Activation, frame: Frame, node: MapNode, failure: Failure) ->
 
 def _succeed(run: Activation, frame: Frame) -> None:
     run.record(frame, "MapRunSucceeded")
+    assert frame.children is not None
+    if (told := described(run, frame.children)) is not None:
+        told.write()
+        told.end(MapRunStatus.SUCCEEDED, run.execution.now_ms)
     run.note(frame, "MapStateSucceeded")
     run.ready(frame, Phase.RETURNED)
 
@@ -163,6 +227,8 @@ def _results_written(run: Activation, frame: Frame, details: Document) -> None:
     """The results are where the writer puts them: the state's result is where that is."""
     assert frame.children is not None
     if frame.failure is not None:
+        if (told := described(run, frame.children)) is not None:
+            told.write()
         _failed(run, frame, frame.failure)
         return
     frame.result = Document({"MapRunArn": frame.children.map_run, "ResultWriterDetails": details.value})
@@ -204,14 +270,12 @@ def _status(report: Report) -> str:
 def _metadata(run: Activation, children: Children, report: Report, output: Document | None) -> dict[str, Json]:
     """An iteration as the execution that it is on AWS, in AWS's order of keys."""
     assert children.map_run is not None
-    # arn:aws:states:REGION:ACCOUNT:mapRun:MACHINE/LABEL:ID
-    machine = children.map_run.rpartition(":")[0]
     status = _status(report)
     found: dict[str, Json] = {}
     if report.failure is not None:
         pairs = (("Cause", report.failure.cause), ("Error", report.failure.error))
         found |= {key: value for key, value in pairs if value is not None}
-    found["ExecutionArn"] = f"{machine.replace(':mapRun:', ':execution:')}:{report.name}"
+    found["ExecutionArn"] = child_execution_arn(children.map_run, report.name)
     found |= {"Input": report.input.text, "InputDetails": {"Included": True}, "Name": report.name}
     if output is not None:
         found["Output"] = output.text
@@ -222,7 +286,7 @@ def _metadata(run: Activation, children: Children, report: Report, output: Docum
     else:
         found["RedriveStatus"] = "REDRIVABLE_BY_MAP_RUN"
     found["StartDate"] = to_iso(report.started_ms)
-    found["StateMachineArn"] = machine.replace(":mapRun:", ":stateMachine:")
+    found["StateMachineArn"] = child_machine_arn(children.map_run)
     found["Status"] = status
     found["StopDate"] = to_iso(run.execution.now_ms if report.stopped_ms is None else report.stopped_ms)
     return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from statemachine.errors import Failure, KernelError
 from statemachine.jsonvalue import Document
+from statemachine.kernel import redrive
 from statemachine.kernel.activation import Activation, StateHandler
 from statemachine.kernel.execution import Children, Frame, Phase, Scope
 from statemachine.program.nodes import ParallelNode
@@ -48,6 +49,7 @@ def child_failed(
     children = parent.children
     assert children is not None
     parent.last_event = child.last_event
+    redrive.cut(run.execution, parent)
     for frame_id in list(children.running.values()):
         run.abort(run.execution.frames[frame_id], parent.last_event)
     children.running.clear()

@@ -35,6 +35,7 @@ from statemachine.kernel.events import (
     ExecutionStarted,
     ItemsRead,
     ItemsReadFailed,
+    RedriveRequested,
     ResultsWriteFailed,
     ResultsWritten,
     Resumed,
@@ -45,7 +46,21 @@ from statemachine.kernel.events import (
     TaskSucceeded,
     TimerFired,
 )
-from statemachine.kernel.execution import Children, Execution, Frame, Operation, Phase, Report, Scope
+from statemachine.kernel.execution import (
+    Children,
+    Compensation,
+    Execution,
+    FailedCompensation,
+    Frame,
+    Operation,
+    Phase,
+    Report,
+    Scope,
+    Unfinished,
+    Unwinding,
+)
+from statemachine.kernel.map_runs import MapRun, MapRunCounts
+from statemachine.kernel.redrive import every_unfinished
 from statemachine.kernel.snapshot import decode_event, decode_execution, encode_event, encode_execution
 from statemachine.limits import AWS_LIMITS, UNLIMITED, Limits
 
@@ -87,7 +102,8 @@ def test_every_field_has_been_something_else_than_its_default() -> None:
     """Guards the test above: a new field that no machine here fills would come back by luck."""
     seen: dict[str, set[str]] = {}
     executions = [under_way(express=True, limits=UNLIMITED).execution, under_way().execution]
-    executions += [_half(), _failing(), _returning(), _mapped(), _closed(), _failed(), _answered()]
+    executions += [_half(), _failing(), _returning(), _mapped(), _map_runs(), _closed(), _failed(), _answered()]
+    executions += [*_compensating(), *_cut_short()]
     executions[0].redrive_count = 2
     executions[0].synchronous = True
     executions[0].draws = 5
@@ -97,7 +113,8 @@ def test_every_field_has_been_something_else_than_its_default() -> None:
             for each in fields(value):
                 if getattr(value, each.name) not in (0, None, False, (), [], {}, ExecutionStatus.RUNNING, Phase.ENTER):
                     seen.setdefault(type(value).__name__, set()).add(each.name)
-    for kind in (Execution, Scope, Frame, Children, Report, Operation):
+    compensation = (Compensation, FailedCompensation, Unwinding)
+    for kind in (Execution, Scope, Frame, Children, Unfinished, Report, Operation, MapRun, MapRunCounts, *compensation):
         missing = {each.name for each in fields(kind)} - seen[kind.__name__]
         assert not missing, (kind, missing)
 
@@ -162,10 +179,78 @@ def _mapped() -> Execution:
     return driven.execution
 
 
+def _map_runs() -> Execution:
+    """Map runs of which one has succeeded, one was cut short by a failure, and one goes on."""
+    tolerant = distributed(block(P=pass_()), MaxConcurrency=1, ToleratedFailureCount=1, ToleratedFailurePercentage=50)
+    cut = distributed(block(T=task()), Catch=[catch("Last", ResultPath=None)])
+    driven = started(block(First=tolerant, Cut=cut, Last=distributed(block(W=wait(1)))), [1, 2])
+    driven.fail(driven.tasks[0].operation, Failure("E"), at=1)
+    return driven.execution
+
+
+def _compensating() -> list[Execution]:
+    """A catcher that undoes what a muted iteration did, in one branch; then an execution that is undone, of whose
+    compensations one has failed already."""
+    undo = {"A": task(CompensateWith="Undo", Assign={"v": 1}), "Undo": task(End=True)}
+    inner = block(**undo, M=distributed(block(I=task(CompensateWith="J"), K=pass_(End=True), J=task())), F=task())
+    inner["States"] |= {"Undo": task(End=True), "Z": pass_(End=True)}
+    inner["States"]["A"]["Next"] = "M"
+    first = {"ErrorEquals": ["Other"], "Next": "Z"}
+    inner["States"]["F"] |= {"End": True, "Catch": [first, catch("Z", Compensate=True)]}
+    other = block(B=task(CompensateWith="C"), W=wait(100, End=True), C=task())
+    driven = started(block(P=parallel(inner, other)), [7])
+    for name in ("A", "B", "I"):
+        assert driven.tasks[0].state == name
+        driven.succeed(driven.tasks[0].operation, [7])
+    driven.fail(driven.tasks[0].operation, Failure("E", "C"))
+    assert [each.state for each in driven.tasks] == ["J"]
+    catching = copy(driven.execution)
+    driven.fail(driven.tasks[0].operation, Failure("No"))
+    driven.send(StopRequested(START_MS, "Stop", compensate=True))
+    assert [each.state for each in driven.tasks] == ["C"]
+    return [catching, driven.execution]
+
+
+def _cut_short() -> list[Execution]:
+    """A Parallel whose failure has not been handled yet; then the execution as it ended, and as it goes on."""
+    work = block(S=task(CompensateWith="U", Assign={"v": 1}), I=task(), U=pass_(End=True))
+    work["States"]["I"] |= {"End": True}
+    del work["States"]["I"]["Next"]
+    each = distributed(work, ToleratedFailureCount=1, MaxConcurrency=1)
+    driven = started(block(P=parallel(block(M=each), block(T=task()))), [1, 2, 3])
+    by_state = {call.state: call for call in driven.tasks}
+    driven.succeed(by_state["S"].operation, [1], at=1)
+    driven.fail(next(call for call in driven.tasks if call.state == "I").operation, Failure("E"), at=2)
+    limits, driven.execution.limits = driven.execution.limits, replace(AWS_LIMITS, fuel=1)
+    driven.fail(by_state["T"].operation, Failure("E"), at=3)
+    driven.execution.limits = limits
+    handling = copy(driven.execution)
+    assert [frame.cut is not None for frame in handling.frames.values()] == [True]
+    driven.send(StopRequested(START_MS))
+    ended = copy(driven.execution)
+    driven.send(RedriveRequested(START_MS))
+    (run,) = driven.execution.map_runs.values()
+    assert run.redrive_count == 1
+    return [handling, ended, driven.execution]
+
+
+def test_a_snapshot_without_compensations_says_nothing_of_them() -> None:
+    """As those of earlier releases do."""
+    assert "compensations" not in json.loads(encode_execution(under_way().execution))
+    assert "compensations" in json.loads(encode_execution(_compensating()[0]))
+
+
 def _walk(execution: Execution) -> Iterator[Any]:
     yield execution
+    yield from every_unfinished(execution)
     yield from execution.scopes.values()
     yield from execution.operations.values()
+    for run in execution.map_runs.values():
+        yield from (run, run.items, run.executions)
+    unwound = [execution.unwinding, *(frame.unwinding for frame in execution.frames.values())]
+    held = [each for unwinding in unwound if unwinding is not None for each in (unwinding, *unwinding.waiting)]
+    failed = execution.failed_compensations
+    yield from [*held, *failed, *(each.compensation for each in failed)]
     for frame in execution.frames.values():
         yield frame
         if frame.children is not None:
@@ -304,6 +389,8 @@ EVENTS: list[Event] = [
     TimerFired(START_MS),
     StopRequested(START_MS),
     StopRequested(START_MS, "E", "C"),
+    StopRequested(START_MS, None, None, compensate=True),
+    RedriveRequested(START_MS),
     Resumed(START_MS),
 ]
 

@@ -71,7 +71,7 @@ def test_the_hash_is_of_the_text_in_utf8() -> None:
 
 
 def test_warnings_do_not_stop_it() -> None:
-    loaded = load(block(A=pass_(Assign={"a-b": 1})))
+    loaded = load(block(A=pass_(Parameters={"a": "$.b"})))
     assert [each.severity for each in loaded.warnings] == ["WARNING"]
     program, found = check(load_source(loaded.text))
     assert program is not None
@@ -79,7 +79,6 @@ def test_warnings_do_not_stop_it() -> None:
 
 
 def test_check_reports_faults_of_paths_along_with_the_others() -> None:
-    """Expressions are only compiled if the structure is sound: a fault of it would only repeat itself."""
     machine = block(A=pass_(InputPath="$.["))
     program, found = check(load_source(json.dumps(machine)))
     assert program is None

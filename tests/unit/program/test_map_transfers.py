@@ -25,7 +25,7 @@ def node_of(**fields: Any) -> MapNode:
 @pytest.mark.parametrize(
     ("fields", "place"),
     [
-        ({"ItemReader": {"Resource": "arn:aws:states:::dynamodb:query"}}, "ItemReader/Resource"),
+        ({"ItemReader": {"Resource": "arn:aws:states:::aws-sdk:s3:getObject"}}, "ItemReader/Resource"),
         ({"ItemReader": {"Resource": PUT}}, "ItemReader/Resource"),
         ({"ItemReader": {"Resource": GET, "ReaderConfig": {"InputType": "PARQUET"}}},
          "ItemReader/ReaderConfig/InputType"),
