@@ -225,11 +225,14 @@ def run(
     seed: bytes = SEED,
     reserialise: bool = True,
     max_events: int | None = MOST_EVENTS,
+    perform: Perform | None = None,
+    machines: Mapping[str, Program] | None = None,
     **options: Any,
 ) -> Run:
     """Run a definition to its end, on the input ``{}`` unless another is given."""
     program, execution = new(definition, input, limits=limits, seed=seed, **options)
-    host = VirtualHost(program, execution, performer(outcomes), reserialise=reserialise)
+    chosen = perform or performer(outcomes)
+    host = VirtualHost(program, execution, chosen, reserialise=reserialise, machines=machines or {})
     host.run(max_events)
     return Run(host)
 

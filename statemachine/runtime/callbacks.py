@@ -29,8 +29,10 @@ from statemachine.kernel.execution import Operation
 from statemachine.kernel.randomness import task_token
 from statemachine.kernel.tokens import ActivityTask, split_token, task_of_token
 from statemachine.runtime.clock import Clock
-from statemachine.runtime.worker import Driven, Worker, is_activity
-from statemachine.store.base import Store
+from statemachine.runtime.driven import Driven, is_activity
+from statemachine.runtime.offers import Offers
+from statemachine.runtime.worker import Worker
+from statemachine.store.base import Offer, Store
 
 Key: TypeAlias = tuple[str, int]
 """An execution's id and an operation."""
@@ -47,10 +49,13 @@ class _Activity:
 class Callbacks:
     """Answers tokens and hands out the tasks of activities. All methods belong to the worker's loop."""
 
-    def __init__(self, worker: Worker, store: Store, clock: Clock, activities: Iterable[str]) -> None:
+    def __init__(
+        self, worker: Worker, store: Store, clock: Clock, activities: Iterable[str], offers: Offers | None = None
+    ) -> None:
         self._worker = worker
         self._store = store
         self._clock = clock
+        self._offers = offers
         self.activities = {arn: _Activity() for arn in activities}
         self._offered: dict[Key, _Activity] = {}
 
@@ -63,7 +68,12 @@ class Callbacks:
         driven here.
         """
         driven, waited = self._find(token)
-        await self._worker.deliver(driven.execution.id, make_event(self._clock.now_ms(), waited.id))
+        await self._worker.deliver(driven.id, make_event(self._clock.now_ms(), waited.id))
+
+    def drives(self, token: str) -> bool:
+        """Whether the execution of a token is driven here. Raises InvalidTokenError."""
+        self._worker.require_running()
+        return split_token(token)[0] in self._worker
 
     def heartbeat(self, token: str) -> None:
         """A sign of life. Raises as `send`."""
@@ -75,7 +85,7 @@ class Callbacks:
         execution_id, _ = split_token(token)
         driven = self._worker.driven.get(execution_id)
         if driven is not None:
-            return driven, task_of_token(driven.execution, token)
+            return driven, task_of_token(self._worker.load(driven), token)
         try:
             status = self._store.get(execution_id).status
         except ExecutionNotFoundError:
@@ -86,29 +96,47 @@ class Callbacks:
 
     # -- activities --------------------------------------------------------------------------------------------
 
+    def add(self, activity_arn: str) -> None:
+        """Let workers poll the tasks of one more activity."""
+        self.activities.setdefault(activity_arn, _Activity())
+
     def take(self, driven: Driven, command: ScheduleTask) -> bool:
         """Let the task of an activity wait for a worker. A bound handler comes first."""
-        if not is_activity(command) or driven.registry.required(command.resource) is None:
+        if not is_activity(command) or driven.registry.binds(command.resource):
             return False
         activity = self.activities.get(command.resource)
         if activity is None:
             return False
         if not command.submitted:
-            key = (driven.execution.id, command.operation)
+            key = (driven.id, command.operation)
             activity.tasks[key] = None
             self._offered[key] = activity
-            _wake(activity)
+            if not _wake(activity) or len(activity.tasks) > 1:
+                self._offer(driven, command)
         return True
+
+    def _offer(self, driven: Driven, command: ScheduleTask) -> None:
+        """Let workers of other processes have a task, too."""
+        if self._offers is not None:
+            token = task_token(driven.execution, command.operation)
+            now_ms = self._clock.now_ms()
+            self._offers.add(Offer(command.resource, driven.id, command.operation, token, command.arguments, now_ms))
 
     def drop(self, driven: Driven, operation: int) -> None:
         """The task is over, or not driven here any more."""
-        key = (driven.execution.id, operation)
+        key = (driven.id, operation)
         activity = self._offered.pop(key, None)
         if activity is not None:
             activity.tasks.pop(key, None)
+        if self._offers is not None:
+            self._offers.withdraw(key)
 
     def abort(self, driven: Driven, operation: int) -> None:
         """Nothing was begun here."""
+
+    def watches(self, driven: Driven, operation: int) -> bool:  # noqa: ARG002 - the same for all
+        """A token is answered, and a task handed out, whether its execution is in memory or not."""
+        return False
 
     async def poll(self, activity_arn: str, worker_name: str | None, wait_seconds: float) -> ActivityTask | None:
         """Take the task that has waited longest, or wait for one. Raises ActivityDoesNotExistError."""
@@ -139,7 +167,7 @@ class Callbacks:
             del activity.tasks[key]
             del self._offered[key]
             driven = self._worker.driven.get(key[0])
-            waited = None if driven is None else driven.execution.operations.get(key[1])
+            waited = None if driven is None else self._worker.load(driven).operations.get(key[1])
             if driven is None or waited is None or not isinstance(waited.command, ScheduleTask):
                 continue
             task = ActivityTask(task_token(driven.execution, waited.id), waited.command.arguments.value)
@@ -147,15 +175,15 @@ class Callbacks:
                 await self._worker.deliver(key[0], ActivityStarted(self._clock.now_ms(), waited.id, worker_name))
             except TaskTimedOutError:
                 continue
-            self._worker.beat(driven, waited.id)
             return task
         return None
 
 
-def _wake(activity: _Activity) -> None:
-    """Let the worker that has waited longest look again."""
+def _wake(activity: _Activity) -> bool:
+    """Let the worker that has waited longest look again; whether one does."""
     while activity.workers:
         waiting = activity.workers.popleft()
         if not waiting.done():
             waiting.set_result(None)
-            return
+            return True
+    return False

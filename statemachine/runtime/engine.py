@@ -7,15 +7,14 @@ for programs without one.
 from __future__ import annotations
 
 import asyncio
-import os
-import re
-import uuid
-from collections.abc import Iterable, Mapping
+import builtins
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import Self
 
 from statemachine.errors import (
     ExecutionAlreadyExistsError,
@@ -23,43 +22,55 @@ from statemachine.errors import (
     ExecutionOwnedError,
     Failure,
     StatemachineError,
+    StoreError,
 )
 from statemachine.integrations.objects import ObjectStore, open_objects
-from statemachine.integrations.registry import Binding, TaskRegistry
+from statemachine.integrations.registry import TaskRegistry
 from statemachine.integrations.results import copy_json, find_fault
 from statemachine.jsonvalue import Document, Json
-from statemachine.kernel.advance import new_execution
-from statemachine.kernel.commands import Command, ExecutionStatus
-from statemachine.kernel.events import Event, ExecutionStarted, StopRequested, TaskFailed, TaskSucceeded
+from statemachine.kernel.commands import ExecutionStatus
+from statemachine.kernel.events import StopRequested, TaskFailed, TaskSucceeded
 from statemachine.kernel.history import HistoryEvent
-from statemachine.kernel.nested import starts_execution, stop_cause
-from statemachine.kernel.snapshot import encode_execution
+from statemachine.kernel.map_runs import MapRun
+from statemachine.kernel.nested import stop_cause
 from statemachine.kernel.tokens import ActivityTask
 from statemachine.limits import AWS_LIMITS, Limits
-from statemachine.program.load import Definition, LoadedDefinition, load, load_text
-from statemachine.program.nodes import Program
-from statemachine.program.resources import Resource, ResourceKind
+from statemachine.program.load import Definition, LoadedDefinition, load_text
+from statemachine.runtime import remote
+from statemachine.runtime.bindings import Bindings, Tasks
 from statemachine.runtime.callbacks import Callbacks
-from statemachine.runtime.clock import Clock, SystemClock
-from statemachine.runtime.nested import NestedExecutions
-from statemachine.runtime.recovery import first_moves, recover
-from statemachine.runtime.results import ExecutionResult, result_of
-from statemachine.runtime.transfers import require_data
-from statemachine.runtime.worker import Driven, Listener, Worker
+from statemachine.runtime.clock import Clock, SteadyClock, SystemClock
+from statemachine.runtime.driven import Driven, Receipt
+from statemachine.runtime.mailbox import Mailbox
+from statemachine.runtime.map_runs import map_runs
+from statemachine.runtime.messages import encode_body
+from statemachine.runtime.metrics import MetricsHook
+from statemachine.runtime.nested import NestedExecutions, orphaned_by
+from statemachine.runtime.offers import Offers
+from statemachine.runtime.recovery import recover
+from statemachine.runtime.redriving import begin_again, not_redrivable
+from statemachine.runtime.results import ExecutionResult, result_of, result_of_execution
+from statemachine.runtime.starting import (
+    Start,
+    check_numbers,
+    checked_input,
+    checked_name,
+    is_same,
+    loaded_definition,
+    machine_name_of,
+    new_driven,
+)
+from statemachine.runtime.threads import Threads
+from statemachine.runtime.worker import Listener, Worker
 from statemachine.store import open_store
-from statemachine.store.base import Durability, ExecutionRecord, Filter, NewExecution, Page, Store
+from statemachine.store.base import Durability, ExecutionRecord, Filter, Page, Store
 from statemachine.store.memory import MemoryStore
 
 DEFAULT_CONCURRENCY = 64
-MAX_NAME = 80
-"""Characters of an execution's name (API reference, StartExecution)."""
-
-_NAME = re.compile(
-    r"""[^\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f\ud800-\udfff@-][^\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f\ud800-\udfff]*"""
-)
-"""AWS's rule; and neither ``@last`` nor an option can be a name."""
-
-Tasks: TypeAlias = Mapping[str, Binding] | TaskRegistry
+STARTS_AT_ONCE = 1_000
+REMOTE_CALLS = 16
+LOOK_SECONDS = 0.5
+"""How often an execution that another process drives is looked at."""
 
 
 class ResumeError(StatemachineError):
@@ -72,6 +83,10 @@ class ResumeError(StatemachineError):
         self.resumed = resumed
 
 
+class MixedBindingsError(StatemachineError):
+    """Executions of one engine ask for different state machines by the same name, or for different places for data."""
+
+
 class Engine:
     """Runs executions on one store.
 
@@ -79,7 +94,8 @@ class Engine:
     ``.statemachine/store.db``). `tasks` binds resources to functions, handlers or targets (integrations/registry.py);
     `start` and `resume` may bind others. `machines` are the state machines that tasks may start, by ARN or name;
     `activities` the ARNs of those that workers poll (`get_activity_task`). `concurrency` bounds the tasks that run at a
-    time, `resource_concurrency` those of a resource. `data` is where ItemReader and ResultWriter find their buckets: a
+    time, `resource_concurrency` those of a resource, `max_running` the executions that are in memory and do not only
+    wait: others wait in the store. `data` is where ItemReader and ResultWriter find their buckets: a
     folder, ``"s3"``, an ObjectStore, or None for what ``STATEMACHINE_DATA`` says.
     """
 
@@ -94,25 +110,21 @@ class Engine:
         limits: Limits = AWS_LIMITS,
         concurrency: int = DEFAULT_CONCURRENCY,
         resource_concurrency: Mapping[str, int] | None = None,
+        max_running: int | None = None,
         clock: Clock | None = None,
         data: ObjectStore | str | Path | None = None,
+        metrics: MetricsHook | None = None,
     ) -> None:
-        _check_concurrency(concurrency, resource_concurrency or {})
-        registry = _registry(tasks)
+        check_numbers({"concurrency": concurrency, "max_running": max_running, **(resource_concurrency or {})})
         chosen = Durability(durability)
-        known = {key: _loaded(each) for key, each in (machines or {}).items()}
-        self._objects = open_objects(data)
+        known = self._machines = {key: loaded_definition(each) for key, each in (machines or {}).items()}
+        objects = open_objects(data)
+        self._data = data
         self._owns_store = store is None or isinstance(store, str | Path)
         self._store: Store = open_store(store) if store is None or isinstance(store, str | Path) else store
-        self._registry = registry
-        self._registries: dict[TaskRegistry, None] = {registry: None}
-        """All that may hold connections."""
-        self._own: dict[TaskRegistry, int] = {}
-        """Those that were made for one execution, with how many are driven that use them: it and its children."""
-        self._closing: dict[asyncio.Task[None], None] = {}
         self._durability = chosen
         self._limits = limits
-        self._clock = clock or SystemClock()
+        self._clock = SteadyClock(clock or SystemClock())
         self._worker = Worker(
             self._store,
             self._clock,
@@ -120,11 +132,21 @@ class Engine:
             per_resource=resource_concurrency,
             # Without a disk there is nothing to wait for: a thread would only cost time.
             commit_in_thread=not isinstance(self._store, MemoryStore),
-            objects=self._objects,
+            objects=objects,
+            max_running=max_running,
+            metrics=metrics,
         )
-        self._callbacks = Callbacks(self._worker, self._store, self._clock, activities)
-        self._nested = NestedExecutions(self._worker, self._store, self._clock, known, self._begin, self._resume)
-        self._worker.takers += [self._callbacks, self._nested]
+        in_memory = isinstance(self._store, MemoryStore)
+        self._offers = None if in_memory else Offers(self._store)
+        self._callbacks = Callbacks(self._worker, self._store, self._clock, activities, self._offers)
+        self._bindings = Bindings(tasks, objects, known, self._callbacks.activities)
+        self._mailbox = Mailbox(self._worker, self._store)
+        self._polls = not in_memory
+        self._threads = Threads("statemachine-remote", REMOTE_CALLS)
+        self._nested = NestedExecutions(
+            self._worker, self._store, self._clock, known, self._begin, self._resume, self._stop_elsewhere
+        )
+        self._worker.takers.extend((self._callbacks, self._nested))
 
     @property
     def store(self) -> Store:
@@ -133,6 +155,8 @@ class Engine:
 
     async def __aenter__(self) -> Self:
         self._worker.start()
+        if self._polls:
+            self._mailbox.start()
         return self
 
     async def __aexit__(
@@ -146,35 +170,57 @@ class Engine:
         Handlers are cancelled; those that go on all the same are left behind.
         """
         try:
-            await self._worker.stop()
+            await self._mailbox.stop()
+            await self._worker.stop(release=not self._owns_store)
+            if self._offers is not None:
+                await self._offers.stop()
+            self._threads.close()
             await self._nested.stop()
-            for registry in list(self._registries):
-                self._close_registry(registry)
-            await asyncio.gather(*self._closing, return_exceptions=True)
+            await self._bindings.close()
         finally:
             if self._owns_store:
                 self._store.close()
 
-    def _left(self, registry: TaskRegistry) -> None:
-        """An execution with a registry of its own is not driven any more."""
-        self._own[registry] -= 1
-        if not self._own[registry]:
-            del self._own[registry]
-            self._close_registry(registry)
+    def require_running(self) -> None:
+        """Raise StatemachineError if it drives nothing (any more): StoreError if the store failed."""
+        self._worker.require_running()
 
-    def _close_registry(self, registry: TaskRegistry) -> None:
-        """Close a registry's connections in the background; `close` waits for it."""
-        self._registries.pop(registry, None)
-        closing = asyncio.get_running_loop().create_task(registry.aclose())
-        self._closing[closing] = None
-        closing.add_done_callback(self._closing.pop)
+    async def drain(self, timeout_seconds: float = 30.0) -> bool:
+        """Close in peace: no new work is taken, handlers that run get so much time, and what comes of them is stored.
+        Then as `close`: what has not ended can be resumed, by any process. Whether all handlers had ended in time."""
+        self._worker.take_no_more()
+        in_time = True
+        try:
+            await asyncio.wait_for(self._worker.drain(), timeout_seconds)
+        except TimeoutError:
+            in_time = False
+        await self.close()
+        return in_time
 
-    def _given(self, tasks: Tasks | None) -> TaskRegistry:
-        return self._registry if tasks is None else _registry(tasks)
+    def add(
+        self,
+        *,
+        machines: Mapping[str, LoadedDefinition] | None = None,
+        activities: Iterable[str] = (),
+        data: str | Path | None = None,
+    ) -> None:
+        """Make more known to the engine: state machines that tasks may start, activities that workers poll, and the
+        place for data.
 
-    def _drive(self, driven: Driven, commands: tuple[Command, ...], events: tuple[Event, ...]) -> None:
-        self._registries[driven.registry] = None
-        self._worker.drive(driven, commands, events)
+        Raises MixedBindingsError, and changes nothing, if it knows another machine by the same key or another place;
+        StatemachineError if there is no such place.
+        """
+        for key, loaded in (machines or {}).items():
+            if self._machines.get(key, loaded).sha256 != loaded.sha256:
+                raise MixedBindingsError(f"other executions have another state machine {key}")
+        if data is not None and data != self._data:
+            if self._bindings.objects is not None:
+                raise MixedBindingsError(f"its data is in {data}, that of others in {self._data or 'another place'}")
+            self._bindings.objects = self._worker.performer.transfers.objects = open_objects(data)
+            self._data = data
+        self._machines.update(machines or {})
+        for each in activities:
+            self._callbacks.add(each)
 
     def add_listener(self, listener: Listener) -> None:
         """Call `listener(execution, history)` on the loop whenever history was stored. It must be quick."""
@@ -198,68 +244,78 @@ class Engine:
         others ExecutionAlreadyExistsError. Raises DefinitionError, UnboundResourceError, BindingError, and
         StatemachineError for an input or a name that AWS would refuse, before anything is stored.
         """
-        self._worker.require_running()
-        execution_id = _checked_name(name)
-        loaded = _loaded(definition)
-        loaded.require_runnable()
-        document = _checked_input(input, self._limits)
-        registry = self._given(tasks)
-        self._require_bound(loaded.program, registry)
-        chosen = self._durability if durability is None else Durability(durability)
-        if tasks is not None and not isinstance(tasks, TaskRegistry):
-            self._own[registry] = 0
-        name_of_machine = machine_name or machine_name_of(loaded)
-        self._begin(loaded, document, execution_id, name_of_machine, registry, chosen, tasks_source)
-        return execution_id
+        await self._worker.room()
+        start = self._checked_start(definition, input, name, machine_name, tasks, durability, tasks_source)
+        await self._begin(start, own=_is_own(tasks))
+        return start.execution_id
 
-    def _begin(
+    def _checked_start(
         self,
-        loaded: LoadedDefinition,
-        document: Document,
-        execution_id: str,
-        machine_name: str,
-        registry: TaskRegistry,
-        durability: Durability,
+        definition: Definition | LoadedDefinition,
+        input: Json = None,
+        name: str | None = None,
+        machine_name: str | None = None,
+        tasks: Tasks | None = None,
+        durability: Durability | str | None = None,
         tasks_source: str | None = None,
-    ) -> Driven | None:
+    ) -> Start:
+        self._worker.require_running()
+        execution_id = checked_name(name)
+        loaded = loaded_definition(definition)
+        loaded.require_runnable()
+        document = checked_input(input, self._limits)
+        registry = self._bindings.of(tasks)
+        self._bindings.require_bound(loaded.program, registry)
+        return Start(
+            loaded=loaded,
+            input=document,
+            execution_id=execution_id,
+            machine_name=machine_name or machine_name_of(loaded),
+            registry=registry,
+            durability=self._durability if durability is None else Durability(durability),
+            tasks_source=tasks_source,
+        )
+
+    async def start_many(
+        self, definition: Definition | LoadedDefinition, inputs: Iterable[Json], **options: Json
+    ) -> builtins.list[str]:
+        """Start an execution for each input; their ids, in order. `options` are those of `start`, but for `name`.
+
+        They share transactions. Raises as `start`; of the inputs before one that is refused some have been started.
+        """
+        loaded = loaded_definition(definition)
+        own = _is_own(options.get("tasks"))
+        options["tasks"] = self._bindings.of(options.get("tasks"))
+        ids: builtins.list[str] = []
+        remaining = iter(inputs)
+        while batch := list(islice(remaining, STARTS_AT_ONCE)):
+            await self._worker.room()
+            starts = [self._checked_start(loaded, each, **options) for each in batch]
+            receipts: builtins.list[Receipt] = []
+            for start in starts:
+                driven, new = new_driven(start, self._limits, self._clock.now_ms())
+                self._bindings.use(driven, own=own)
+                receipts.append(self._worker.begin_soon(driven, new))
+                ids.append(new.id)
+            await asyncio.gather(*receipts)
+        return ids
+
+    async def _begin(self, start: Start, *, own: bool = False) -> Driven | None:
         """Store and drive a new execution. None if the same one is there already; it is resumed if need be.
 
         Raises ExecutionAlreadyExistsError if another one is.
         """
-        execution = new_execution(
-            loaded.program,
-            id=execution_id,
-            input=document,
-            seed=os.urandom(16),
-            machine_name=machine_name,
-            limits=self._limits,
-        )
-        now_ms = self._clock.now_ms()
-        new = NewExecution(
-            id=execution_id,
-            machine_name=execution.machine_name,
-            definition=loaded.text,
-            definition_sha256=loaded.sha256,
-            input=document,
-            durability=durability,
-            started_ms=now_ms,
-            snapshot=encode_execution(execution),
-            tasks_source=tasks_source,
-        )
+        driven, new = new_driven(start, self._limits, self._clock.now_ms())
+        self._bindings.use(driven, own=own)
         try:
-            self._store.create([new])
+            await self._worker.begin(driven, new)
         except ExecutionAlreadyExistsError:
-            existing = self._store.get(execution_id)
-            if (existing.definition_sha256, existing.input) != (loaded.sha256, document):
+            existing = self._store.get(new.id)
+            if not is_same(existing, new):
                 raise
             if existing.status is ExecutionStatus.RUNNING:
-                self._resume(execution_id, registry)
+                self._resume(new.id, start.registry)
             return None
-        driven = Driven(execution, loaded.program, registry, durability, sequence=0)
-        if registry in self._own:
-            self._own[registry] += 1
-            driven.on_left = partial(self._left, registry)
-        self._drive(driven, *first_moves(execution, now_ms))
         return driven
 
     async def wait(self, execution_id: str) -> ExecutionResult:
@@ -267,7 +323,10 @@ class Engine:
 
         One that is not driven here must have ended. Raises what made it impossible to go on with it.
         """
+        driven = self._worker.driven.get(execution_id)
         await self._worker.closed(execution_id)
+        if driven is not None and driven.loaded is not None and driven.loaded.closed:
+            return result_of_execution(driven.loaded)
         record = self._store.get(execution_id)
         if record.status is ExecutionStatus.RUNNING:
             raise StatemachineError(f"execution {execution_id} is not driven by this engine: resume it first")
@@ -275,7 +334,12 @@ class Engine:
 
     async def run(self, definition: Definition, input: Json = None, **options: Json) -> ExecutionResult:
         """`start` and `wait`."""
-        return await self.wait(await self.start(definition, input, **options))
+        await self._worker.room()
+        start = self._checked_start(definition, input, **options)
+        driven = await self._begin(start, own=_is_own(options.get("tasks")))
+        if driven is not None and start.execution_id not in self._worker and driven.execution.closed:
+            return result_of_execution(driven.execution)
+        return await self.wait(start.execution_id)
 
     async def resume(self, execution_id: str | None = None, *, tasks: Tasks | None = None) -> list[str]:
         """Go on with an execution, or with all that have not ended and that no living process drives; their ids.
@@ -284,7 +348,7 @@ class Engine:
         BindingError, ReplayMismatchError; when it is about all, ResumeError with these, after the others were resumed.
         """
         self._worker.require_running()
-        registry = self._given(tasks)
+        registry = self._bindings.of(tasks)
         if execution_id is not None:
             self._resume(execution_id, registry)
             return [execution_id]
@@ -313,99 +377,162 @@ class Engine:
                 return found
             page = self._store.list(running, 200, page.cursor)
 
-    def _require_bound(self, program: Program, registry: TaskRegistry) -> None:
-        """Make the handlers of all Tasks of a program, and of the machines that it may start.
-
-        Raises UnboundResourceError or BindingError, listing all faults, or what `require_data` raises.
-        """
-        programs = [program]
-        if any(starts_execution(node.resource) for node in program.tasks()):
-            programs += [each.program for each in self._nested.machines.values()]
-        for each in programs:
-            require_data(each, self._objects)
-        registry.prepare(
-            (node.resource.text, node.static_function_name)
-            for each in programs
-            for node in each.tasks()
-            if not self._takes(node.resource, registry)
-        )
-
-    def _takes(self, resource: Resource, registry: TaskRegistry) -> bool:
-        """Whether the engine itself sees to a task, since nothing is bound to it."""
-        if registry.required(resource.text) is None:
-            return False
-        if resource.kind is ResourceKind.ACTIVITY:
-            return resource.text in self._callbacks.activities
-        return starts_execution(resource) and bool(self._nested.machines)
-
     def _resume(self, execution_id: str, registry: TaskRegistry) -> None:
         if execution_id not in self._worker:
             driven = self._claim(execution_id, registry, performs=True)
             if driven is not None:
-                self._drive(driven, *first_moves(driven.execution, self._clock.now_ms()))
+                self._bindings.use(driven)
+                self._worker.drive(driven)
+                self._mailbox.take_over(driven)
+                orphaned = orphaned_by(self._store, self._store.get(execution_id))
+                if orphaned is not None:
+                    self._worker.post(execution_id, StopRequested(self._clock.now_ms(), None, orphaned))
 
-    def _claim(self, execution_id: str, registry: TaskRegistry, *, performs: bool) -> Driven | None:
-        """Become the writer of an execution and load it; None if it has ended.
+    async def redrive(self, execution_id: str, *, tasks: Tasks | None = None) -> str:
+        """Begin an execution again that has ended without success, where it was; its id. That it goes on is stored when
+        this returns: `wait` for its end. What has completed is not run again.
+
+        Raises ExecutionNotFoundError, ExecutionNotRedrivableError with AWS's reason, ExecutionOwnedError,
+        UnboundResourceError, BindingError.
+        """
+        self._worker.require_running()
+        if execution_id in self._worker:
+            raise not_redrivable(execution_id, "Execution is RUNNING and cannot be redriven")
+        driven = self._claim(execution_id, self._bindings.of(tasks), performs=True, ended=True)
+        assert driven is not None
+        try:
+            begin_again(self._store, driven, self._clock.now_ms())
+        except BaseException:
+            self._store.release(execution_id)
+            raise
+        self._bindings.use(driven)
+        self._worker.drive(driven)
+        self._mailbox.take_over(driven)
+        return execution_id
+
+    def _claim(
+        self, execution_id: str, registry: TaskRegistry, *, performs: bool, ended: bool = False
+    ) -> Driven | None:
+        """Become the writer of an execution and load it; None if it has ended, unless it is wanted all the same.
 
         Its tasks must be bound if it `performs` them.
         """
         recovery = self._store.claim(execution_id)
         record = recovery.record
         try:
-            if record.status is not ExecutionStatus.RUNNING:
+            if record.status is not ExecutionStatus.RUNNING and not ended:
                 self._store.release(execution_id)
                 return None
             program = load_text(recovery.definition).program
             if performs:
-                self._require_bound(program, registry)
+                self._bindings.require_bound(program, registry)
             execution = recover(program, recovery, lambda after: self._store.history(execution_id, after))
         except BaseException:
             self._store.release(execution_id)
             raise
-        return Driven(execution, program, registry, record.durability, record.sequence)
+        return Driven(
+            execution_id,
+            program,
+            registry,
+            record.durability,
+            record.sequence,
+            execution,
+            unsaved=len(recovery.events),
+            states=record.states,
+        )
 
-    async def stop(self, execution_id: str, error: str | None = None, cause: str | None = None) -> ExecutionResult:
+    async def stop(
+        self,
+        execution_id: str,
+        error: str | None = None,
+        cause: str | None = None,
+        *,
+        compensate: bool = False,
+        tasks: Tasks | None = None,
+    ) -> ExecutionResult:
         """End an execution as ABORTED; its tasks and timers are cancelled, and children that it waits for are stopped.
-        One that has ended stays as it is.
+        With `compensate`, what it has completed is undone first, by `tasks` if nobody drives it. One that has ended
+        stays as it is.
 
-        Raises ExecutionNotFoundError, and ExecutionOwnedError while another process drives it.
+        If another process drives it, that one is asked to, through the store. Raises ExecutionNotFoundError, and
+        NoAnswerError if that process does not.
         """
         self._worker.require_running()
         children: list[str] = []
         why = ""
         if execution_id not in self._worker:
-            driven = self._claim(execution_id, self._registry, performs=False)
+            try:
+                driven = self._claim(execution_id, self._bindings.of(tasks), performs=compensate)
+            except ExecutionOwnedError:
+                return await self._stop_owned(execution_id, error, cause, compensate=compensate, tasks=tasks)
             if driven is not None:
                 children, why = self._nested.waited_for(driven), stop_cause(driven.execution)
-                # Nothing is performed any more: what is outstanding ends with it.
-                started = () if driven.execution.history_length else (ExecutionStarted(self._clock.now_ms()),)
-                self._drive(driven, (), started)
-        self._worker.post(execution_id, StopRequested(self._clock.now_ms(), error, cause))
+                self._bindings.use(driven)
+                # Unless it compensates, nothing is performed any more: what is outstanding ends with it.
+                self._worker.drive(driven, performs=compensate)
+        self._worker.post(execution_id, StopRequested(self._clock.now_ms(), error, cause, compensate))
         result = await self.wait(execution_id)
         for child in children:
-            with suppress(ExecutionNotFoundError, ExecutionOwnedError):  # not started yet, or another process's
+            with suppress(ExecutionNotFoundError):  # not started yet
                 await self.stop(child, None, why)
         return result
+
+    async def _stop_owned(
+        self, execution_id: str, error: str | None, cause: str | None, *, compensate: bool, tasks: Tasks | None
+    ) -> ExecutionResult:
+        """Have another process stop an execution; this one does if that one has died meanwhile."""
+        stop = partial(remote.stop_execution, compensate=compensate)
+        if await self._elsewhere(stop, execution_id, error, cause) is remote.Sent.LEFT:
+            return await self.stop(execution_id, error, cause, compensate=compensate, tasks=tasks)
+        while (record := self._store.get(execution_id)).status is ExecutionStatus.RUNNING:  # noqa: ASYNC110 - the store tells nobody
+            await asyncio.sleep(LOOK_SECONDS)  # it compensates
+        return result_of(record)
+
+    def _stop_elsewhere(self, execution_id: str, cause: str) -> None:
+        """Ask the process that drives an execution, now or later, to stop it."""
+        self._threads.call(self._send_stop, execution_id, cause)
+
+    def _send_stop(self, execution_id: str, cause: str) -> None:
+        now_ms = self._clock.now_ms()
+        with suppress(StoreError):  # it has ended, or is stopped when it is resumed
+            self._store.send(execution_id, encode_body(StopRequested(now_ms, None, cause)), now_ms)
+
+    async def _elsewhere(self, send: Callable[..., remote.Sent], *arguments: Json) -> remote.Sent:
+        """Send a message to whoever drives an execution, and wait for what comes of it."""
+        sent: remote.Sent = await self._threads.call(
+            partial(send, self._store, *arguments, now_ms=self._clock.now_ms())
+        )
+        return sent
 
     async def send_task_success(self, token: str, output: Json = None) -> None:
         """End a task by its token, with JSON data; it is stored when this returns.
 
-        Raises InvalidTokenError, TaskDoesNotExistError, TaskTimedOutError, and StatemachineError for an output that is
-        not JSON data, or if the execution is not driven by this engine.
+        If another process drives the execution, it is told through the store, and this waits for it; if none does, the
+        answer is applied when the execution is resumed. Raises InvalidTokenError, TaskDoesNotExistError,
+        TaskTimedOutError, NoAnswerError, and StatemachineError for an output that is not JSON data.
         """
         fault = find_fault(output)
         if fault is not None:
             raise StatemachineError(f"the output is not JSON data: {fault}")
         document = Document(copy_json(output))
+        if not self._callbacks.drives(token):
+            await self._elsewhere(remote.send_task_success, token, output)
+            return
         await self._callbacks.send(token, lambda now_ms, operation: TaskSucceeded(now_ms, operation, document))
 
     async def send_task_failure(self, token: str, error: str | None = None, cause: str | None = None) -> None:
         """Fail a task by its token. Raises as `send_task_success`."""
+        if not self._callbacks.drives(token):
+            await self._elsewhere(remote.send_task_failure, token, error, cause)
+            return
         failure = Failure(error, cause)
         await self._callbacks.send(token, lambda now_ms, operation: TaskFailed(now_ms, operation, failure))
 
     async def send_task_heartbeat(self, token: str) -> None:
         """Say that a task is alive. Raises as `send_task_success`."""
+        if not self._callbacks.drives(token):
+            await self._elsewhere(remote.send_task_heartbeat, token)
+            return
         self._callbacks.heartbeat(token)
 
     async def get_activity_task(
@@ -425,58 +552,18 @@ class Engine:
         """All history events of an execution."""
         return list(self._store.history(execution_id))
 
+    def map_runs(self, execution_id: str) -> builtins.list[MapRun]:
+        """The runs of distributed Maps that an execution has started, as far as they are stored, in that order.
+
+        `describe_map_run` (kernel/map_runs.py) shows one as AWS does. Raises ExecutionNotFoundError.
+        """
+        return map_runs(self._store, execution_id)
+
     def list(self, where: Filter = Filter(), limit: int = 50, cursor: str | None = None) -> Page:  # noqa: B008 - frozen
         """Executions, newest first."""
         return self._store.list(where, limit, cursor)
 
 
-def machine_name_of(loaded: LoadedDefinition) -> str:
-    """What to call a machine: its file's name without endings, or ``StateMachine``."""
-    if loaded.file is None:
-        return "StateMachine"
-    name = Path(loaded.file).name
-    for ending in (".json", ".yaml", ".yml", ".asl"):
-        name = name.removesuffix(ending)
-    return name or "StateMachine"
-
-
-def _loaded(definition: Definition | LoadedDefinition) -> LoadedDefinition:
-    return definition if isinstance(definition, LoadedDefinition) else load(definition)
-
-
-def _registry(tasks: Tasks | None) -> TaskRegistry:
-    return tasks if isinstance(tasks, TaskRegistry) else TaskRegistry(tasks or {})
-
-
-def _check_concurrency(concurrency: int, per_resource: Mapping[str, int]) -> None:
-    for name, number in (("concurrency", concurrency), *per_resource.items()):
-        if not isinstance(number, int) or number < 1:
-            raise StatemachineError(f"{name}: at least one task must be able to run, not {number!r:.80}")
-
-
-def _checked_name(name: str | None) -> str:
-    if name is None:
-        return str(uuid.uuid4())
-    if not isinstance(name, str) or len(name) > MAX_NAME or not _NAME.fullmatch(name):
-        raise StatemachineError(
-            f"an execution cannot be called {name!r:.100}: a name has 1 to {MAX_NAME} characters, no blanks, none of "
-            """<>{}[]?*"#%\\^|~`$&,;:/ and does not begin with @ or -"""
-        )
-    return name
-
-
-def _checked_input(input: Json, limits: Limits) -> Document:
-    """The input as a document that shares nothing with the caller's data."""
-    if isinstance(input, Document):
-        document = input
-    else:
-        fault = find_fault(input)
-        if fault is not None:
-            raise StatemachineError(f"the input is not JSON data: {fault}")
-        document = Document({} if input is None else copy_json(input))
-    if limits.payload_bytes is not None and document.size > limits.payload_bytes:
-        raise StatemachineError(
-            f"the input has {document.size:,} bytes, more than the {limits.payload_bytes:,} that AWS allows; "
-            "other limits (--limits none, or limits=UNLIMITED) lift this"
-        )
-    return document
+def _is_own(tasks: Tasks | None) -> bool:
+    """Whether a registry is made for one execution."""
+    return tasks is not None and not isinstance(tasks, TaskRegistry)

@@ -37,6 +37,9 @@ class _MockedRegistry(TaskRegistry):
     def required(self, resource: str, function_name: str | None = None) -> str | None:  # noqa: ARG002 - see the rules
         return None
 
+    def binds(self, resource: str) -> bool:  # noqa: ARG002 - see the rules
+        return True
+
     def prepare(self, tasks: Iterable[TaskRequirement]) -> None:
         self._behind.prepare(
             task for task in tasks if not self._behind.missing([task])

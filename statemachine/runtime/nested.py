@@ -6,6 +6,8 @@ Rules
 - A task that waits for its child (``.sync``) ends with it; it takes no place among the tasks that run at a time, so
   parents never keep their children from running.
 - A child is stopped when its task is given up (timeout, stop), not when the engine is closed; then both are resumed.
+  What gives up the task and what stops the child are stored in one transaction if both are driven here; otherwise the
+  child is sent a message, and one that outlives its parent all the same is stopped when it is resumed.
 - A child that cannot go on stops its parent too: both stay in the store as they were.
 - At most `MAX_NESTING` executions wait for one another: a machine that starts itself ends with an error.
 """
@@ -13,12 +15,14 @@ Rules
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from statemachine.errors import (
     RUNTIME,
     ExecutionAlreadyExistsError,
+    ExecutionNotFoundError,
     ExecutionOwnedError,
     Failure,
     KernelError,
@@ -28,8 +32,9 @@ from statemachine.errors import (
 from statemachine.integrations.registry import TaskRegistry
 from statemachine.jsonvalue import Document
 from statemachine.kernel.commands import ExecutionStatus, ScheduleTask
-from statemachine.kernel.events import StopRequested, TaskFailed, TaskSubmitted, TaskSucceeded
+from statemachine.kernel.events import StopRequested, TaskEvent, TaskFailed, TaskSubmitted, TaskSucceeded
 from statemachine.kernel.execution import Execution
+from statemachine.kernel.history import HistoryEvent
 from statemachine.kernel.nested import (
     Child,
     StartRequest,
@@ -45,11 +50,14 @@ from statemachine.kernel.nested import (
     waited_for,
     waits_for_child,
 )
-from statemachine.program.load import LoadedDefinition
+from statemachine.program.load import LoadedDefinition, load_text
 from statemachine.program.resources import IntegrationPattern, parse_resource
 from statemachine.runtime.clock import Clock
-from statemachine.runtime.worker import Driven, Worker
-from statemachine.store.base import Durability, ExecutionRecord, Store
+from statemachine.runtime.driven import Driven, EngineClosedError
+from statemachine.runtime.recovery import recover
+from statemachine.runtime.starting import Start
+from statemachine.runtime.worker import Worker
+from statemachine.store.base import ExecutionRecord, Store
 
 MAX_NESTING: Final = 100
 POLL_SECONDS: Final = 1.0
@@ -59,15 +67,16 @@ POLL_SECONDS: Final = 1.0
 class Begin(Protocol):
     """Stores and drives a new execution; see `Engine`."""
 
-    def __call__(
-        self,
-        loaded: LoadedDefinition,
-        document: Document,
-        execution_id: str,
-        machine_name: str,
-        registry: TaskRegistry,
-        durability: Durability,
-    ) -> Driven | None: ...
+    async def __call__(self, start: Start) -> object: ...
+
+
+@dataclass(slots=True, eq=False)
+class _Care:
+    """What looks after a task: it starts its child and waits for it."""
+
+    work: asyncio.Task[None]
+    child: str | None = None
+    """The child's id, from when it is being started."""
 
 
 class NestedExecutions:
@@ -81,93 +90,131 @@ class NestedExecutions:
         machines: Mapping[str, LoadedDefinition],
         begin: Begin,
         resume: Callable[[str, TaskRegistry], None],
+        stop_elsewhere: Callable[[str, str], None],
     ) -> None:
         self._worker = worker
         self._store = store
         self._clock = clock
-        self.machines = dict(machines)
+        self.machines = machines
         self._begin = begin
         self._resume = resume
-        self._watches: dict[tuple[str, int], tuple[str, asyncio.Task[None]]] = {}
-        """Execution and operation -> the child's id, and who waits for its end."""
+        self._stop_elsewhere = stop_elsewhere
+        self._cares: dict[tuple[str, int], _Care] = {}
+        """By execution and operation."""
 
     async def stop(self) -> None:
         """Watch no more; the children stay as they are."""
-        watches = [watch for _, watch in self._watches.values()]
-        for watch in watches:
-            watch.cancel()
-        await asyncio.gather(*watches, return_exceptions=True)
+        works = [care.work for care in self._cares.values()]
+        for work in works:
+            work.cancel()
+        await asyncio.gather(*works, return_exceptions=True)
 
     def take(self, driven: Driven, command: ScheduleTask) -> bool:
         """Start the child that a task asks for, or find it. A bound handler comes first."""
         resource = parse_resource(command.resource)
         if not starts_execution(resource) or not self.machines:
             return False
-        if driven.registry.required(command.resource) is None:
+        if driven.registry.binds(command.resource):
             return False
-        if command.submitted and not waits_for_child(resource):
-            return True
-        parent, operation = driven.execution, command.operation
-        try:
-            child = self._child(driven, command)
-        except TaskError as error:
-            failure = Failure(error.error, error.cause)
-            self._worker.answer(parent.id, TaskFailed(self._clock.now_ms(), operation, failure))
-            return True
-        now_ms = self._clock.now_ms()
-        response = start_response(parent, command, child)
-        if resource.pattern is IntegrationPattern.REQUEST_RESPONSE:
-            self._worker.answer(parent.id, TaskSucceeded(now_ms, operation, response))
-            return True
-        if not command.submitted:
-            self._worker.answer(parent.id, TaskSubmitted(now_ms, operation, response))
-        if waits_for_child(resource):
-            watch = asyncio.get_running_loop().create_task(self._watch(driven, command, child.name))
-            self._watches[parent.id, operation] = (child.name, watch)
+        if not command.submitted or waits_for_child(resource):
+            self.drop(driven, command.operation)
+            care = _Care(asyncio.get_running_loop().create_task(self._care(driven, command)))
+            self._cares[driven.id, command.operation] = care
         return True
 
     def drop(self, driven: Driven, operation: int) -> None:
         """The child is not waited for any more."""
-        watched = self._watches.pop((driven.execution.id, operation), None)
-        if watched is not None:
-            watched[1].cancel()
+        care = self._cares.pop((driven.id, operation), None)
+        if care is not None:
+            care.work.cancel()
 
     def abort(self, driven: Driven, operation: int) -> None:
         """Stop the child of a task that is given up (fact sync-timeout-aborts-child)."""
-        watched = self._watches.get((driven.execution.id, operation))
-        if watched is not None:
-            self._worker.post(watched[0], StopRequested(self._clock.now_ms(), None, stop_cause(driven.execution)))
+        care = self._cares.get((driven.id, operation))
+        if care is None or care.child is None:
+            return
+        cause = stop_cause(driven.execution)
+        stopped = StopRequested(self._clock.now_ms(), None, cause)
+        if not self._worker.post_at_once(care.child, stopped):
+            self._stop_elsewhere(care.child, cause)
+
+    def watches(self, driven: Driven, operation: int) -> bool:
+        """Whether a child is waited for."""
+        return (driven.id, operation) in self._cares
+
+    async def _care(self, driven: Driven, command: ScheduleTask) -> None:
+        """Start the child of a task, and answer the task; with its end, if it is waited for."""
+        key = (driven.id, command.operation)
+        try:
+            answers = await self._begun(driven, command)
+            waits = not answers or isinstance(answers[-1], TaskSubmitted)
+            for event in answers:
+                self._worker.answer(driven.id, event)
+            if waits and waits_for_child(parse_resource(command.resource)):
+                self._worker.answer(driven.id, await self._ended(driven, command))
+        except (StatemachineError, KernelError) as error:
+            self._worker.give_up(driven.id, error)
+        finally:
+            care = self._cares.get(key)
+            if care is not None and care.work is asyncio.current_task():
+                del self._cares[key]
+
+    async def _begun(self, driven: Driven, command: ScheduleTask) -> list[TaskEvent]:
+        """What the task is answered with when its child is there."""
+        parent, operation = driven.execution, command.operation
+        try:
+            child = await self._child(driven, command)
+        except TaskError as error:
+            return [TaskFailed(self._clock.now_ms(), operation, Failure(error.error, error.cause))]
+        if command.submitted:
+            return []
+        now_ms = self._clock.now_ms()
+        response = start_response(parent, command, child)
+        if parse_resource(command.resource).pattern is IntegrationPattern.REQUEST_RESPONSE:
+            return [TaskSucceeded(now_ms, operation, response)]
+        return [TaskSubmitted(now_ms, operation, response)]
 
     def waited_for(self, driven: Driven) -> list[str]:
         """The ids of the children that an execution's tasks wait for, as far as they are performed here."""
         if not self.machines:
             return []
-        return [
-            name for resource, name in waited_for(driven.execution) if driven.registry.required(resource) is not None
-        ]
+        return [name for resource, name in waited_for(driven.execution) if not driven.registry.binds(resource)]
 
-    def _child(self, driven: Driven, command: ScheduleTask) -> Child:
+    async def _child(self, driven: Driven, command: ScheduleTask) -> Child:
         """The child of a task, started if it is not there. Raises TaskError."""
         parent = driven.execution
         request = start_request(parent, command)
         loaded = machine_of(request.machine, self.machines)
         if loaded is None:
             raise no_such_machine(parent, command, request.machine)
-        waits = waits_for_child(parse_resource(command.resource))
-        nesting = driven.nesting + 1 if waits else 0
+        nesting = driven.nesting + 1 if waits_for_child(parse_resource(command.resource)) else 0
         if nesting > MAX_NESTING:
             raise TaskError(RUNTIME, f"More than {MAX_NESTING} executions wait for one another")
+        if nesting:
+            self._cares[parent.id, command.operation].child = request.name
         try:
             loaded.require_runnable()
-            name = machine_name(request.machine)
-            begun = self._begin(loaded, request.input, request.name, name, driven.registry, driven.durability)
-            if begun is not None:
-                begun.nesting = nesting
+            await self._begin(
+                Start(
+                    loaded=loaded,
+                    input=request.input,
+                    execution_id=request.name,
+                    machine_name=machine_name(request.machine),
+                    registry=driven.registry,
+                    durability=driven.durability,
+                    tasks_source=self._store.get(parent.id).tasks_source,
+                    parent=parent.id,
+                    nesting=nesting,
+                )
+            )
         except ExecutionAlreadyExistsError:
+            self._cares[parent.id, command.operation].child = None  # it is somebody else's
             message = f"Execution Already Exists: '{_arn(parent, request, 'execution')}:{request.name}'"
             raise service_error(parent, command, "ExecutionAlreadyExists", message) from None
         except ExecutionOwnedError:
             pass  # another process drives it: it is there
+        except EngineClosedError:
+            raise
         except StatemachineError as error:
             raise TaskError(RUNTIME, str(error)[:30_000]) from error
         return self._described(parent, request, self._store.get(request.name))
@@ -185,21 +232,16 @@ class NestedExecutions:
             stopped_ms=record.stopped_ms or record.updated_ms,
         )
 
-    async def _watch(self, driven: Driven, command: ScheduleTask, child_id: str) -> None:
-        """Answer a task when its child has ended."""
+    async def _ended(self, driven: Driven, command: ScheduleTask) -> TaskEvent:
+        """The answer of a task when its child has ended."""
         parent = driven.execution
-        try:
-            record = await self._end_of(driven, child_id)
-        except (StatemachineError, KernelError) as error:
-            self._worker.give_up(parent.id, error)
-            return
-        ended = outcome(command, self._described(parent, start_request(parent, command), record))
+        request = start_request(parent, command)
+        record = await self._end_of(driven, request.name)
+        ended = outcome(command, self._described(parent, request, record))
         now_ms = self._clock.now_ms()
-        del self._watches[parent.id, command.operation]
         if isinstance(ended, Failure):
-            self._worker.answer(parent.id, TaskFailed(now_ms, command.operation, ended))
-        else:
-            self._worker.answer(parent.id, TaskSucceeded(now_ms, command.operation, ended))
+            return TaskFailed(now_ms, command.operation, ended)
+        return TaskSucceeded(now_ms, command.operation, ended)
 
     async def _end_of(self, driven: Driven, child_id: str) -> ExecutionRecord:
         while True:
@@ -217,3 +259,32 @@ def _arn(parent: Execution, request: StartRequest, kind: str) -> str:
     """An ARN in the parent's region and account."""
     prefix = parent.machine_arn.partition(":stateMachine:")[0]
     return f"{prefix}:{kind}:{machine_name(request.machine)}"
+
+
+def orphaned_by(store: Store, child: ExecutionRecord) -> str | None:
+    """Why an execution is to be stopped: the task that waited for it is over, and its stop was lost in a crash. None if
+    nothing of the kind."""
+    if child.parent is None:
+        return None
+    try:
+        recovery = store.recover(child.parent)
+        submitted = _was_waited_for(store.history(child.parent, reverse=True), child.id)
+    except ExecutionNotFoundError:
+        return None  # its parent was removed: long ended
+    if not submitted:
+        return None
+    parent = recover(load_text(recovery.definition).program, recovery, None)
+    still = any(name == child.id for _, name in waited_for(parent))
+    return None if still else stop_cause(parent)
+
+
+def _was_waited_for(history: Iterable[HistoryEvent], child: str) -> bool:
+    """Whether a task of this history waited for a child (``.sync``)."""
+    for event in history:
+        details = event.details
+        if event.type == "TaskSubmitted" and details is not None and ".sync" in str(details.get("resource")):
+            output = details.get("output")
+            value = output.value if isinstance(output, Document) else None
+            if isinstance(value, dict) and str(value.get("ExecutionArn")).rpartition(":")[2] == child:
+                return True
+    return False

@@ -6,6 +6,7 @@ The thread is a daemon, and closing waits for no handler that goes on after its 
 from __future__ import annotations
 
 import asyncio
+import builtins
 import threading
 from collections.abc import Coroutine
 from types import TracebackType
@@ -14,6 +15,7 @@ from typing import Any, Self, TypeVar
 from statemachine.errors import StatemachineError
 from statemachine.jsonvalue import Json
 from statemachine.kernel.history import HistoryEvent
+from statemachine.kernel.map_runs import MapRun
 from statemachine.kernel.tokens import ActivityTask
 from statemachine.program.load import Definition
 from statemachine.runtime.engine import Engine
@@ -93,6 +95,10 @@ class SyncEngine:
         """See `Engine.resume`."""
         return self._call(self._engine.resume(execution_id, **options))
 
+    def redrive(self, execution_id: str, **options: Any) -> str:
+        """See `Engine.redrive`."""
+        return self._call(self._engine.redrive(execution_id, **options))
+
     def stop(self, execution_id: str, error: str | None = None, cause: str | None = None) -> ExecutionResult:
         """See `Engine.stop`."""
         return self._call(self._engine.stop(execution_id, error, cause))
@@ -122,6 +128,10 @@ class SyncEngine:
     def history(self, execution_id: str) -> list[HistoryEvent]:
         """See `Engine.history`."""
         return self._engine.history(execution_id)
+
+    def map_runs(self, execution_id: str) -> builtins.list[MapRun]:
+        """See `Engine.map_runs`."""
+        return self._engine.map_runs(execution_id)
 
     def list(self, where: Filter = Filter(), limit: int = 50, cursor: str | None = None) -> Page:  # noqa: B008 - frozen
         """See `Engine.list`."""

@@ -15,6 +15,7 @@ import heapq
 from collections.abc import Callable
 
 from statemachine.runtime.clock import Clock
+from statemachine.runtime.metrics import MetricsHook
 
 LONGEST_SLEEP_SECONDS = 60.0
 
@@ -22,8 +23,11 @@ LONGEST_SLEEP_SECONDS = 60.0
 class Timers:
     """Calls `fire(key)` for each timer when its time has come. Keys are unique among the live timers."""
 
-    def __init__(self, clock: Clock, fire: Callable[[tuple[str, int]], None]) -> None:
+    def __init__(
+        self, clock: Clock, fire: Callable[[tuple[str, int]], None], metrics: MetricsHook | None = None
+    ) -> None:
         self._clock = clock
+        self._metrics = metrics
         self._fire = fire
         self._heap: list[tuple[int, tuple[str, int]]] = []
         self._live: dict[tuple[str, int], int] = {}
@@ -72,6 +76,8 @@ class Timers:
             wanted_ms = self._live.get(key)
             if wanted_ms == at_ms:
                 del self._live[key]
+                if self._metrics is not None:
+                    self._metrics.observe("statemachine_timer_late_seconds", (now_ms - at_ms) / 1000)
                 self._fire(key)
             elif wanted_ms is not None and wanted_ms > at_ms:
                 heapq.heappush(self._heap, (wanted_ms, key))

@@ -38,7 +38,7 @@ class Transfers:
     def __init__(self, clock: Clock, post: Callable[[str, Event], None], objects: ObjectStore | None) -> None:
         self._clock = clock
         self._post = post
-        self._objects = objects
+        self.objects = objects
         self._works: dict[Key, asyncio.Task[None]] = {}
         self._threads = Threads("statemachine-transfer", THREADS)
 
@@ -87,16 +87,16 @@ class Transfers:
 
     def _transfer(self, command: ReadItems | WriteResults) -> Document:
         reads = isinstance(command, ReadItems)
-        if self._objects is None:
+        if self.objects is None:
             raise TaskError(ITEM_READER_FAILED if reads else RESULT_WRITER_FAILED, NO_DATA)
         if isinstance(command, ReadItems):
             from statemachine.integrations.items import read_items  # loaded only if it is used
 
-            document = Document(read_items(self._objects, command))
+            document = Document(read_items(self.objects, command))
         else:
             from statemachine.integrations.result_files import write_results
 
-            document = Document(write_results(self._objects, command))
+            document = Document(write_results(self.objects, command))
         document.encoded  # noqa: B018 - written here, in the thread, and found here if it cannot be
         return document
 

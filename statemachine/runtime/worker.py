@@ -2,20 +2,24 @@
 
 Each turn takes every execution that has events, advances it, commits all of them in one transaction, and only then
 performs the commands: nothing escapes before what led to it is on disk. While a commit waits for the disk, new events
-gather for the next turn: one fsync serves all that are ready.
+gather for the next turn: one fsync serves all that are ready, those that begin included.
 
 Rules
 - An execution gets one turn at a time and at most `EVENTS_PER_TURN` events, or one Yield: no execution starves others.
-  A turn ends when it has made `HISTORY_PER_TURN` events: what is left is first in the next one, and the loop has a
-  moment for timers and handlers.
+  A turn ends when it has made `HISTORY_PER_TURN` events or advanced `EXECUTIONS_PER_TURN` executions: what is left is
+  first in the next one, and the loop has a moment for timers and handlers.
+- What has begun comes before what begins, which has `BEGINS_PER_TURN` places all the same.
 - A kernel error stops that execution only: it is dropped from memory, stays in the store as it was, and its waiters
   get the error.
 - A failed commit stops the worker: what is in memory is ahead of the store and must not be acted upon. All waiters get
-  the error, and nothing can be driven any more.
-- An answer that somebody waits for (`deliver`: tokens, activities) is accepted when it is stored, not before.
+  the error, and nothing can be driven any more. Results of handlers that were not stored are asked for again when the
+  executions are resumed.
+- An answer that somebody waits for (`Delivery`: tokens, activities, stops) is accepted when it is stored, not before.
+- What a step gives up of other executions (children) ends in the same transaction as far as they are driven here.
 - A listener that raises is dropped; it harms nothing else.
 - Stopping ends the turn that is going on, its commit included. Waiters are told.
-- `durability=none`: commits are kept back until the execution ends, or until too much has gathered.
+- At most `max_running` executions are in memory and not at rest; others that are started or resumed wait in the store.
+  One that another waits for never does.
 """
 
 from __future__ import annotations
@@ -25,117 +29,54 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from itertools import islice
-from typing import Protocol, assert_never
+from typing import assert_never
 
-from statemachine.errors import StatemachineError, StoreError, TaskTimedOutError
+from statemachine.errors import ExecutionAlreadyExistsError, StatemachineError, StoreError, TaskTimedOutError
 from statemachine.integrations.objects import ObjectStore
-from statemachine.integrations.registry import TaskRegistry
 from statemachine.kernel.advance import advance
 from statemachine.kernel.commands import (
     CancelOperation,
     CloseExecution,
     Command,
-    ExecutionStatus,
     ReadItems,
     ScheduleTask,
     StartTimer,
     WriteResults,
     Yield,
 )
-from statemachine.kernel.events import (
-    ActivityStarted,
-    Event,
-    Resumed,
-    TaskEvent,
-    TaskFailed,
-    TaskHeartbeatLost,
-    TaskSubmitted,
-    TaskSucceeded,
-    TimerFired,
-)
+from statemachine.kernel.events import Event, ExecutionStarted, Resumed, StopRequested, TaskEvent, TimerFired
 from statemachine.kernel.execution import Execution
 from statemachine.kernel.history import HistoryEvent
-from statemachine.kernel.randomness import task_token
-from statemachine.kernel.snapshot import encode_event, encode_execution
-from statemachine.program.nodes import Program
-from statemachine.program.resources import IntegrationPattern, ResourceKind, parse_resource
+from statemachine.kernel.snapshot import encode_event
 from statemachine.runtime.clock import Clock
+from statemachine.runtime.committing import Advanced, Committer, Turn, commit_of, measure_turn
+from statemachine.runtime.driven import Birth, Delivery, Driven, EngineClosedError, Receipt, give, is_late
+from statemachine.runtime.garbage import garbage_later
+from statemachine.runtime.messages import encode_refusal
+from statemachine.runtime.metrics import MetricsHook
+from statemachine.runtime.parking import AT_REST, REST_SECONDS, Resting, is_due_soon, load_parked
+from statemachine.runtime.performing import Performer, TaskTaker
+from statemachine.runtime.recovery import first_moves
 from statemachine.runtime.tasks import Tasks
-from statemachine.runtime.threads import Threads
 from statemachine.runtime.timers import Timers
 from statemachine.runtime.transfers import Transfers
-from statemachine.store.base import Commit, Durability, Store
+from statemachine.store.base import Durability, NewExecution, Settled, Store
 
 EVENTS_PER_TURN = 64
 HISTORY_PER_TURN = 5_000
-EVENTS_PER_SNAPSHOT = 2_000
-SNAPSHOT_BYTES_PER_EVENT = 32
-"""A snapshot is stored once this many events (journal and history) have gathered since the last one, and more if that
-one was large: one event for so many of its bytes. Recovery so replays a bounded number of events, and writing
-snapshots takes a bounded share of the time, however large the state is."""
-KEPT_BACK_EVENTS = 20_000
-"""Events (journal and history) of an execution without durability, after which they are stored all the same."""
-STATES_SHOWN = 10
-FRAMES_LOOKED_AT = 1_000
+EXECUTIONS_PER_TURN = 128
+BEGINS_PER_TURN = 32
+BEGINS_WAITING = 4 * EXECUTIONS_PER_TURN
+"""So many are in memory before they are stored: who starts more waits until they are."""
+DRAIN_LOOK_SECONDS = 0.01
 REMEMBERED_ERRORS = 1_000
 """Executions that could not go on, whose error `closed` still knows."""
 
 logger = logging.getLogger("statemachine.runtime")
 logging.getLogger("statemachine").addHandler(logging.NullHandler())  # who asks gets the errors; logs are for who wants
 
-
-@dataclass(slots=True)
-class Driven:
-    """An execution in memory, with what the worker knows about it."""
-
-    execution: Execution
-    program: Program
-    registry: TaskRegistry
-    durability: Durability
-    sequence: int
-    """Events in the store's journal."""
-    inbox: deque[Event] = field(default_factory=deque)
-    queued: bool = False
-    until_snapshot: int = EVENTS_PER_SNAPSHOT
-    """Events to go before the next snapshot."""
-    kept_events: list[bytes] = field(default_factory=list)
-    kept_history: list[HistoryEvent] = field(default_factory=list)
-    heartbeats: dict[int, int] = field(default_factory=dict)
-    """Operation -> HeartbeatSeconds in milliseconds."""
-    closed: asyncio.Future[None] | None = None
-    states: tuple[str, ...] = ()
-    """Names of the states it was in at its last commit."""
-    receipts: dict[int, asyncio.Future[None]] = field(default_factory=dict)
-    """For events in the inbox, by their identity, whose senders wait until they are stored."""
-    stored: list[asyncio.Future[None]] = field(default_factory=list)
-    """Receipts to be given when the turn is committed."""
-    nesting: int = 0
-    """How many executions wait for it, one for the other."""
-    on_left: Callable[[], None] | None = None
-    """Called when it is not driven any more."""
-
-
-class EngineClosedError(StatemachineError):
-    """The engine was closed before the execution had ended; it can be resumed."""
-
-
 Listener = Callable[[Execution, tuple[HistoryEvent, ...]], None]
 """Told of history once it is stored."""
-
-
-class TaskTaker(Protocol):
-    """Takes tasks that no handler performs: those of polled activities, and nested executions."""
-
-    def take(self, driven: Driven, command: ScheduleTask) -> bool:
-        """Take a task; False if it is not of this kind. One that was submitted is not begun again."""
-
-    def drop(self, driven: Driven, operation: int) -> None:
-        """Forget a task, if it was taken here: it is over, or not driven any more."""
-
-    def abort(self, driven: Driven, operation: int) -> None:
-        """The task's end is not wanted any more: stop what was begun for it. `drop` follows."""
 
 
 class Worker:
@@ -150,32 +91,55 @@ class Worker:
         per_resource: Mapping[str, int] | None = None,
         commit_in_thread: bool,
         objects: ObjectStore | None = None,
+        max_running: int | None = None,
+        metrics: MetricsHook | None = None,
     ) -> None:
         self._store = store
+        self._metrics = metrics
         self._clock = clock
-        # Of its own: if it had to wait for a thread that a handler holds, handlers could stop the engine.
-        self._committer = Threads("statemachine-commit", 1) if commit_in_thread else None
+        self._committer = Committer(store, in_thread=commit_in_thread)
         self._driven: dict[str, Driven] = {}
         self._errors: dict[str, Exception] = {}
         self._runnable: deque[Driven] = deque()
+        self._urgent: deque[Driven] = deque()
+        """To be advanced in the turn that is going on."""
+        self._begins: deque[Driven] = deque()
+        self._starters: deque[Receipt] = deque()
+        """Those that wait until they may start an execution."""
+        self._waiting: deque[Driven] = deque()
+        """In the store until there is room."""
+        self._max_running = max_running
+        self._in_memory = 0
+        self._resting = Resting(lambda: asyncio.get_running_loop().time())
+        self._sweep: asyncio.TimerHandle | None = None
+        self._settled: list[Settled] = []
         self._wake = asyncio.Event()
-        self._timers = Timers(clock, self._timer_fired)
-        self._tasks = Tasks(clock, self.answer, concurrency=concurrency, per_resource=per_resource)
-        self._transfers = Transfers(clock, self.post, objects)
+        self.performer = Performer(
+            clock,
+            self.post,
+            self._driven.get,
+            Timers(clock, self._timer_fired, metrics),
+            Tasks(clock, self.answer, concurrency=concurrency, per_resource=per_resource, metrics=metrics),
+            Transfers(clock, self.post, objects),
+        )
         self._loop_task: asyncio.Task[None] | None = None
         self._stopping = False
+        self._draining = False
         self._failure: Exception | None = None
         self.listeners: list[Listener] = []
-        self.takers: list[TaskTaker] = []
-        """Asked before a task is performed."""
 
     def __contains__(self, execution_id: str) -> bool:
         return execution_id in self._driven
 
     @property
     def driven(self) -> dict[str, Driven]:
-        """The executions in memory, by id."""
+        """The executions that are driven, by id; some may be parked."""
         return self._driven
+
+    @property
+    def takers(self) -> list[TaskTaker]:
+        """Asked before a task is performed."""
+        return self.performer.takers
 
     def start(self) -> None:
         """Begin to drive. A worker that was stopped stays so."""
@@ -188,56 +152,144 @@ class Worker:
             raise StoreError(f"the engine has stopped: {self._failure}") from self._failure
         if self._stopping:
             raise StatemachineError("the engine is closed")
+        if self._draining:
+            raise StatemachineError("the engine is being closed: it takes no new work")
         if self._loop_task is None:
             raise StatemachineError("the engine is not running: use it in `async with Engine(...) as engine`")
 
-    async def stop(self) -> None:
-        """Stop driving: tasks are cancelled, executions stay in the store to be resumed."""
+    def take_no_more(self) -> None:
+        """Begin and take over nothing any more. What is driven goes on."""
+        self._draining = True
+
+    async def drain(self) -> None:
+        """Begin no task any more; wait until the handlers that run have ended and what came of them is stored."""
+        await self.performer.tasks.drain()
+        while self._runnable and self._failure is None:  # noqa: ASYNC110 - what is ready changes all the time
+            await asyncio.sleep(DRAIN_LOOK_SECONDS)
+
+    async def stop(self, *, release: bool = False) -> None:
+        """Stop driving: tasks are cancelled, executions stay in the store to be resumed.
+
+        They are given up one by one if the store is not going to be closed: `release`.
+        """
         self._stopping = True
         self._wake.set()
         if self._loop_task is not None:
             await asyncio.gather(self._loop_task, return_exceptions=True)
-        self._timers.stop()
-        await self._tasks.stop()
-        await self._transfers.stop()
-        if self._committer is not None:
-            self._committer.close()
+        if self._sweep is not None:
+            self._sweep.cancel()
+        await self.performer.stop()
+        self._committer.close()
         for driven in list(self._driven.values()):
-            name = driven.execution.id
-            closed = EngineClosedError(f"the engine was closed before execution {name} had ended; it can be resumed")
-            self._leave(driven, closed)
-        self._runnable.clear()
+            what = "had ended; it can be resumed" if driven.birth is None else "was stored"
+            self._leave(driven, EngineClosedError(f"the engine was closed before execution {driven.id} {what}"))
+            if release and driven.birth is None:
+                with suppress(StoreError):
+                    self._store.release(driven.id)
+        self._let_start(len(self._starters))  # they are told that it has stopped
+        for queue in (self._runnable, self._urgent, self._begins, self._waiting):
+            queue.clear()
 
-    def drive(self, driven: Driven, commands: tuple[Command, ...], events: tuple[Event, ...]) -> None:
-        """Take over an execution that is stored: perform its outstanding commands and deliver first events.
+    # -- what comes from outside -------------------------------------------------------------------------------
+
+    async def room(self) -> None:
+        """Wait while more executions are about to begin than should be in memory."""
+        if self._starters or len(self._begins) >= BEGINS_WAITING:
+            starter = asyncio.get_running_loop().create_future()
+            self._starters.append(starter)
+            await starter
+
+    def _let_start(self, most: int) -> None:
+        """Let some of those go on that wait until they may start an execution."""
+        while self._starters and most > 0:
+            starter = self._starters.popleft()
+            most -= not starter.done()
+            give(starter)
+
+    async def begin(self, driven: Driven, new: NewExecution) -> None:
+        """Store a new execution and drive it. It is stored when this returns.
+
+        Raises ExecutionAlreadyExistsError if its name is taken, StatemachineError as `require_running`.
+        """
+        known = self._driven.get(new.id)
+        if known is not None:
+            self.require_running()
+            if driven.on_left is not None:
+                driven.on_left()
+            if known.birth is not None:
+                await asyncio.shield(known.birth.stored)
+            raise ExecutionAlreadyExistsError(f"an execution {new.id!r} exists already; give the new one another name")
+        await self.begin_soon(driven, new)
+
+    def begin_soon(self, driven: Driven, new: NewExecution) -> Receipt:
+        """As `begin`, for an id that is not driven here; the receipt is given when it is stored."""
+        self.require_running()
+        self._errors.pop(new.id, None)
+        birth = driven.birth = Birth(new, asyncio.get_running_loop().create_future())
+        driven.put(ExecutionStarted(new.started_ms))
+        self._driven[new.id] = driven
+        self._begins.append(driven)
+        self._wake.set()
+        return birth.stored
+
+    def drive(self, driven: Driven, events: tuple[Event, ...] = (), *, performs: bool = True) -> None:
+        """Take over an execution that is stored: perform what is outstanding, and deliver events after that.
 
         Raises StatemachineError as `require_running`.
         """
         self.require_running()
-        self._errors.pop(driven.execution.id, None)
-        driven.closed = asyncio.get_running_loop().create_future()
-        self._driven[driven.execution.id] = driven
-        for command in commands:
-            self._perform(driven, command)
+        self._errors.pop(driven.id, None)
+        self._driven[driven.id] = driven
+        if performs and driven.nesting == 0 and self._is_full():
+            driven.loaded, driven.waits = None, True
+            self._waiting.append(driven)
+        else:
+            self._in_memory += 1
+            self._make_first_moves(driven, performs=performs)
         for event in events:
-            self.post(driven.execution.id, event)
+            self.post(driven.id, event)
+        self._rest(driven)
+
+    def _make_first_moves(self, driven: Driven, *, performs: bool = True) -> None:
+        commands, events = first_moves(driven.execution, self._clock.now_ms())
+        for event in reversed(events):
+            driven.put_first(event)
+            self._enqueue(driven)
+        if performs:
+            for command in commands:
+                self._perform(driven, command)
 
     async def closed(self, execution_id: str) -> None:
         """Wait until an execution that is driven here has ended and its end is stored. Raises what stopped it."""
         driven = self._driven.get(execution_id)
-        if driven is not None and driven.closed is not None:
+        if driven is not None:
+            if driven.closed is None:
+                driven.closed = asyncio.get_running_loop().create_future()
             await asyncio.shield(driven.closed)
         elif (error := self._errors.get(execution_id)) is not None:
             raise error
 
-    def post(self, execution_id: str, event: Event) -> None:
+    def post(self, execution_id: str, event: Event | Delivery) -> None:
         """Deliver an event. One for an execution that is not driven here is dropped."""
         driven = self._driven.get(execution_id)
-        if driven is not None:
-            driven.inbox.append(event)
-            self._enqueue(driven)
+        if driven is None:
+            if isinstance(event, Delivery):
+                self._refuse(event)
+            return
+        driven.put(event)
+        self._enqueue(driven)
 
-    async def deliver(self, execution_id: str, event: TaskEvent) -> None:
+    def post_at_once(self, execution_id: str, event: StopRequested) -> bool:
+        """Deliver an event in the turn that is going on, if that can be. Whether the execution is driven here."""
+        driven = self._driven.get(execution_id)
+        if driven is None:
+            return False
+        self.post(execution_id, event)
+        if driven.birth is None:
+            self._urgent.append(driven)
+        return True
+
+    async def deliver(self, execution_id: str, event: TaskEvent | StopRequested) -> None:
         """Deliver an answer and wait until it is stored.
 
         Raises TaskTimedOutError if the task is over when its turn comes, or what stopped the execution.
@@ -245,20 +297,46 @@ class Worker:
         driven = self._driven.get(execution_id)
         if driven is None:
             raise TaskTimedOutError("the execution of this task has ended")
-        receipt = driven.receipts[id(event)] = asyncio.get_running_loop().create_future()
-        self.post(execution_id, event)
+        receipt = asyncio.get_running_loop().create_future()
+        self.post(execution_id, Delivery(event, receipt))
         await receipt
-        if event.operation not in driven.execution.operations:
-            self._cancel(driven, event.operation)
+
+    def load(self, driven: Driven) -> Execution:
+        """The execution, from the store if it is parked or waits there. Raises StoreError."""
+        execution = driven.loaded
+        if execution is None:
+            execution = driven.loaded = load_parked(self._store, driven)
+            self._in_memory += 1
+            if driven.waits:
+                driven.waits = False
+                self._make_first_moves(driven)
+            self._rest(driven)
+        return execution
+
+    def answer(self, execution_id: str, event: TaskEvent) -> None:
+        """Post what came of a task that this process performs."""
+        self.performer.answer(execution_id, event)
 
     def beat(self, driven: Driven, operation: int) -> None:
-        """A sign of life of a task: its heartbeat is not lost before another HeartbeatSeconds."""
-        interval_ms = driven.heartbeats.get(operation)
-        if interval_ms is not None and self._driven.get(driven.execution.id) is driven:
-            self._timers.start((driven.execution.id, -operation), self._clock.now_ms() + interval_ms)
+        """A sign of life of a task."""
+        self.performer.beat(driven, operation)
+
+    def _timer_fired(self, key: tuple[str, int]) -> None:
+        execution_id, operation = key
+        driven = self._driven.get(execution_id)
+        if operation < 0:
+            self.performer.heartbeat_lost(execution_id, -operation)
+        elif driven is not None:
+            fired = TimerFired(self._clock.now_ms())
+            if driven.inbox and isinstance(driven.inbox[-1], TimerFired):
+                driven.inbox[-1] = fired  # one such event fires all timers that are due
+            else:
+                self.post(execution_id, fired)
 
     def _enqueue(self, driven: Driven) -> None:
-        if not driven.queued:
+        self._resting.discard(driven)
+        driven.parks = False
+        if not driven.queued and driven.birth is None:
             driven.queued = True
             self._runnable.append(driven)
             self._wake.set()
@@ -268,7 +346,7 @@ class Worker:
     async def _run(self) -> None:
         try:
             while not self._stopping:
-                if self._runnable:
+                if self._runnable or self._begins or self._settled:
                     await self._turn()
                     await asyncio.sleep(0)
                 else:
@@ -277,98 +355,170 @@ class Worker:
         except Exception as error:
             logger.exception("the worker stopped")
             self._failure = error
+            self._let_start(len(self._starters))
             for driven in list(self._driven.values()):
                 self._give_up(driven, error)
 
     async def _turn(self) -> None:
         """Advance those that are ready, commit, perform."""
-        commits: list[Commit] = []
-        performed: list[tuple[Driven, list[Command], tuple[HistoryEvent, ...]]] = []
-        in_thread = False
-        made = 0
-        for _ in range(len(self._runnable)):
+        turn = Turn()
+        with garbage_later():
+            self._gather(turn)
+        await self._committer.commit(turn)
+        if self._metrics is not None:
+            self._measure(self._metrics, turn)
+        if turn.begun or turn.refused:
+            self._tell_starters(turn)
+            await asyncio.sleep(0)  # who starts an execution knows that before anybody hears of it
+        with garbage_later():
+            self._follow_up(turn)
+
+    def _gather(self, turn: Turn) -> None:
+        """Advance those that are ready, and some that begin."""
+        for _ in range(min(len(self._runnable), EXECUTIONS_PER_TURN)):
             driven = self._runnable.popleft()
             driven.queued = False
-            if driven.execution.closed or not driven.inbox:
-                continue  # it ended in the last turn, and what came meanwhile is too late
-            try:
-                commands, events, history = self._advance(driven)
-                commit = self._commit(driven, events, history)
-            except Exception as error:
-                logger.exception("execution %s cannot go on", driven.execution.id)
-                self._give_up(driven, error)
-                with suppress(StoreError):
-                    self._store.release(driven.execution.id)
-                continue
-            if commit is not None:
-                commits.append(commit)
-                in_thread = in_thread or driven.durability is Durability.FULL
-            performed.append((driven, commands, tuple(history)))
-            made += len(events) + len(history)
-            if made >= HISTORY_PER_TURN:
+            self._take(turn, driven)
+            if turn.made >= HISTORY_PER_TURN:
                 break
-        if commits:
-            if in_thread and self._committer is not None:
-                await self._committer.call(self._store.commit, commits)
-            else:
-                self._store.commit(commits)
-        for driven, commands, stored in performed:
-            for receipt in driven.stored:
-                _give(receipt)
-            driven.stored.clear()
-            self._tell(driven.execution, stored)
-            for command in commands:
-                self._perform(driven, command)
-            if driven.inbox and driven.execution.id in self._driven:
-                self._enqueue(driven)
+        room = max(EXECUTIONS_PER_TURN - len(turn.advanced), BEGINS_PER_TURN)
+        until = max(HISTORY_PER_TURN, turn.made + HISTORY_PER_TURN // 4)
+        while self._begins and room > 0 and turn.made < until:
+            self._take(turn, self._begins.popleft())
+            room -= 1
+        self._let_start(BEGINS_WAITING - len(self._begins))
+        turn.settled, self._settled = self._settled, []
 
-    def _advance(self, driven: Driven) -> tuple[list[Command], list[bytes], list[HistoryEvent]]:
+    def _measure(self, metrics: MetricsHook, turn: Turn) -> None:
+        measure_turn(metrics, turn, self._committer.seconds)
+        metrics.set("statemachine_driven", len(self._driven))
+        metrics.set("statemachine_parked", len(self._driven) - self._in_memory - len(self._begins))
+        tasks = self.performer.tasks
+        metrics.set("statemachine_tasks_running", tasks.running)
+        metrics.set("statemachine_tasks_waiting", len(tasks) - tasks.running)
+
+    def _take(self, turn: Turn, driven: Driven) -> None:
+        """Advance an execution, and those that this ends."""
+        self._advance_one(turn, driven)
+        while self._urgent:
+            urgent = self._urgent.popleft()
+            if urgent.loaded is None or not urgent.loaded.ready:  # what has yielded is answered before all else
+                self._advance_one(turn, urgent)
+
+    def _advance_one(self, turn: Turn, driven: Driven) -> None:
+        if self._driven.get(driven.id) is not driven or (driven.loaded is not None and driven.loaded.closed):
+            return  # it ended in the last turn, and what came meanwhile is too late
+        if driven.birth is not None:
+            turn.begun[driven.id] = driven.birth.new
+            waits = driven.nesting == 0 and self._is_full()
+            self._in_memory += 1
+            if waits:
+                turn.advanced.append(Advanced(driven, waits=True))
+                return
+        elif not driven.inbox and not driven.parks:
+            return
+        try:
+            execution = self.load(driven)
+            commands, events, history = self._apply(driven, execution)
+            rests = not execution.closed and self.performer.is_at_rest(driven, execution)
+            parks = driven.parks or (rests and self._parks_at_once(driven, execution, commands))
+            settled = tuple(Settled(each.message) for each in driven.accepted or () if each.message is not None)
+            commit = commit_of(driven, events, history, settled, parks=parks) if events or parks else None
+        except Exception as error:
+            logger.exception("execution %s cannot go on", driven.id, extra={"execution_id": driven.id})
+            turn.advanced.append(Advanced(driven, error=error))
+            return
+        if commit is not None:
+            turn.commits.append(commit)
+        turn.advanced.append(Advanced(driven, commands, tuple(history), parks))
+        turn.made += len(events) + len(history)
+
+    def _apply(self, driven: Driven, execution: Execution) -> tuple[list[Command], list[bytes], list[HistoryEvent]]:
         commands: list[Command] = []
         events: list[bytes] = []
         history: list[HistoryEvent] = []
-        execution = driven.execution
-        while driven.inbox and not execution.closed and len(events) < EVENTS_PER_TURN:
-            event = driven.inbox.popleft()
-            if driven.receipts and not _accepted(driven, event):
-                continue
-            step = advance(driven.program, execution, event)
-            events.append(encode_event(event))
+        inbox = driven.inbox
+        while inbox and not execution.closed and len(events) < EVENTS_PER_TURN:
+            item = inbox.popleft()
+            if isinstance(item, Delivery):
+                if is_late(execution, item.event):
+                    self._refuse(item)
+                    continue
+                driven.accepted = [*(driven.accepted or ()), item]
+                item = item.event
+            step = advance(driven.program, execution, item)
+            events.append(encode_event(item))
             commands += step.commands
             history += step.history
+            for command in step.commands:
+                if isinstance(command, CancelOperation):
+                    self.performer.abort(driven, command.operation)
             if commands and isinstance(commands[-1], Yield):
                 break
         return commands, events, history
 
-    def _commit(self, driven: Driven, events: list[bytes], history: list[HistoryEvent]) -> Commit | None:
-        execution = driven.execution
-        if driven.durability is Durability.NONE:
-            driven.kept_events += events
-            driven.kept_history += history
-            if not execution.closed and len(driven.kept_events) + len(driven.kept_history) < KEPT_BACK_EVENTS:
-                return None
-            events, history = driven.kept_events, driven.kept_history
-            driven.kept_events, driven.kept_history = [], []
-        driven.states = _last_states(driven, history) if execution.closed else _state_names(driven)
-        driven.until_snapshot -= len(history) + len(events)
-        snapshot = None
-        if driven.until_snapshot <= 0 or execution.closed:
-            snapshot = encode_execution(execution)
-            driven.until_snapshot = max(EVENTS_PER_SNAPSHOT, len(snapshot) // SNAPSHOT_BYTES_PER_EVENT)
-        commit = Commit(
-            execution_id=execution.id,
-            sequence=driven.sequence,
-            events=tuple(events),
-            history=tuple(history),
-            status=execution.status,
-            updated_ms=execution.now_ms,
-            states=driven.states,
-            next_deadline_ms=execution.next_deadline_ms(),
-            output=execution.output,
-            failure=execution.failure,
-            snapshot=snapshot,
-        )
-        driven.sequence += len(events)
-        return commit
+    def settle(self, settled: Settled) -> None:
+        """Say what became of a message that changes nothing in the journal; stored with the next turn."""
+        self._settled.append(settled)
+        self._wake.set()
+
+    def _refuse(self, delivery: Delivery) -> None:
+        """What is delivered comes too late."""
+        error = TaskTimedOutError("the task of this token is over")
+        give(delivery.receipt, error)
+        if delivery.message is not None:
+            self.settle(Settled(delivery.message, encode_refusal(error)))
+
+    def _follow_up(self, turn: Turn) -> None:
+        """A turn is stored: tell who waits, and act."""
+        for each in turn.advanced:
+            driven = each.driven
+            if each.error is not None:
+                self.give_up(driven.id, each.error)
+                continue
+            if each.waits:
+                self._wait_in_store(driven)
+                continue
+            for delivery in driven.accepted or ():
+                self.performer.delivered(driven, delivery.event)
+                give(delivery.receipt)
+            driven.accepted = None
+            if each.history:
+                self._tell(driven.execution, each.history)
+            for command in each.commands:
+                self._perform(driven, command)
+            if self._driven.get(driven.id) is not driven:
+                continue
+            if driven.inbox:
+                self._enqueue(driven)
+            elif each.parks:
+                self._park(driven)
+            else:
+                self._rest(driven)
+        if self._waiting:
+            self._admit()
+
+    def _tell_starters(self, turn: Turn) -> None:
+        """Starts are stored, or refused."""
+        for each in turn.advanced:
+            birth, each.driven.birth = each.driven.birth, None
+            if birth is not None:
+                refused = turn.refused.get(birth.new.id)
+                if refused is not None:
+                    self._leave(each.driven, refused)
+                give(birth.stored, refused)
+        if turn.refused:
+            turn.advanced = [each for each in turn.advanced if each.driven.id not in turn.refused]
+
+    def _wait_in_store(self, driven: Driven) -> None:
+        """An execution that was stored waits until there is room, or until something comes for it."""
+        assert driven.inbox is not None
+        driven.inbox.popleft()  # to begin is its first move then
+        driven.loaded, driven.waits = None, True
+        self._in_memory -= 1
+        self._waiting.append(driven)
+        if driven.inbox:
+            self._enqueue(driven)
 
     def _tell(self, execution: Execution, history: tuple[HistoryEvent, ...]) -> None:
         for listener in list(self.listeners):
@@ -377,6 +527,76 @@ class Worker:
             except Exception:
                 logger.exception("a listener failed; it is told nothing any more")
                 self.listeners.remove(listener)
+
+    def _perform(self, driven: Driven, command: Command) -> None:
+        match command:
+            case ScheduleTask() | StartTimer() | ReadItems() | WriteResults():
+                self.performer.perform(driven, command)
+            case CancelOperation(operation=operation):
+                self.performer.cancel(driven, operation)
+            case CloseExecution():
+                self._leave(driven, None)
+            case Yield():
+                driven.put_first(Resumed(self._clock.now_ms()))
+                self._enqueue(driven)
+            case _:
+                assert_never(command)
+
+    # -- who stays in memory -----------------------------------------------------------------------------------
+
+    def _is_full(self) -> bool:
+        return self._max_running is not None and self._in_memory - len(self._resting) >= self._max_running
+
+    def _admit(self) -> None:
+        """Load executions that wait in the store while there is room."""
+        while self._waiting and not self._is_full():
+            driven = self._waiting.popleft()
+            if driven.waits and self._driven.get(driven.id) is driven:
+                try:
+                    self.load(driven)
+                except StatemachineError as error:
+                    self.give_up(driven.id, error)
+
+    def _parks_at_once(self, driven: Driven, execution: Execution, commands: list[Command]) -> bool:
+        return (
+            len(self._resting) >= AT_REST
+            and driven.durability is not Durability.NONE
+            and not is_due_soon(execution)
+            and all(isinstance(each, StartTimer | CancelOperation) for each in commands)
+        )
+
+    def _rest(self, driven: Driven) -> None:
+        """Note that an execution is at rest, if it is, and make room for it."""
+        execution = driven.loaded
+        if execution is None or driven.queued or not self.performer.is_at_rest(driven, execution):
+            return
+        self._resting.add(driven)
+        if len(self._resting) > AT_REST:
+            self._park_some()
+        elif self._sweep is None:
+            self._sweep = asyncio.get_running_loop().call_later(REST_SECONDS, self._sweep_up)
+
+    def _sweep_up(self) -> None:
+        self._park_some()
+        loop = asyncio.get_running_loop()
+        self._sweep = loop.call_later(REST_SECONDS, self._sweep_up) if len(self._resting) else None
+
+    def _park_some(self) -> None:
+        """Park those that are at rest for longest: at once if their snapshot is their last state."""
+        for driven in self._resting.parkable():
+            if driven.unsaved == 0 and driven.snapshot_every:
+                self._park(driven)
+            else:
+                self._enqueue(driven)
+                driven.parks = True
+
+    def _park(self, driven: Driven) -> None:
+        self._resting.discard(driven)
+        driven.loaded = driven.inbox = None
+        driven.parks = False
+        self._in_memory -= 1
+
+    # -- the end -----------------------------------------------------------------------------------------------
 
     def give_up(self, execution_id: str, error: Exception) -> None:
         """Drive an execution no more, because of this error; it stays in the store as it was."""
@@ -388,160 +608,27 @@ class Worker:
 
     def _give_up(self, driven: Driven, error: Exception) -> None:
         """Drop an execution that cannot go on; it stays in the store as it was."""
-        for operation in driven.execution.operations:
-            self._cancel(driven, operation)
-        self._errors[driven.execution.id] = error
+        if driven.loaded is not None:
+            for operation in driven.loaded.operations:
+                self.performer.cancel(driven, operation)
+        self._errors[driven.id] = error
         if len(self._errors) > REMEMBERED_ERRORS:
             del self._errors[next(iter(self._errors))]
         self._leave(driven, error)
 
     def _leave(self, driven: Driven, error: Exception | None) -> None:
         """Drive it no more, and tell those that wait."""
-        self._driven.pop(driven.execution.id, None)
-        if driven.closed is not None:
-            _give(driven.closed, error)
+        self._driven.pop(driven.id, None)
+        self._resting.discard(driven)
+        if driven.loaded is not None:
+            self._in_memory -= 1
+        give(driven.closed, error)
+        if driven.birth is not None:
+            give(driven.birth.stored, error)
         too_late = error or TaskTimedOutError("the execution of this task has ended")
-        for receipt in (*driven.stored, *driven.receipts.values()):
-            _give(receipt, too_late)
-        driven.stored.clear()
-        driven.receipts.clear()
+        for delivery in (*(driven.accepted or ()), *(driven.inbox or ())):
+            if isinstance(delivery, Delivery):
+                give(delivery.receipt, too_late)
+        driven.accepted = None
         if driven.on_left is not None:
             driven.on_left()
-
-    # -- commands ----------------------------------------------------------------------------------------------
-
-    def _perform(self, driven: Driven, command: Command) -> None:
-        execution = driven.execution
-        match command:
-            case ScheduleTask():
-                self._schedule(driven, command)
-            case StartTimer(operation=operation, fire_at_ms=fire_at_ms):
-                self._timers.start((execution.id, operation), fire_at_ms)
-            case ReadItems() | WriteResults():
-                self._transfers.perform(execution.id, command)
-            case CancelOperation(operation=operation):
-                for taker in self.takers:
-                    taker.abort(driven, operation)
-                self._cancel(driven, operation)
-            case CloseExecution():
-                self._leave(driven, None)
-            case Yield():
-                driven.inbox.appendleft(Resumed(self._clock.now_ms()))
-                self._enqueue(driven)
-            case _:
-                assert_never(command)
-
-    def _schedule(self, driven: Driven, command: ScheduleTask) -> None:
-        beat = None
-        if command.heartbeat_seconds is not None:
-            driven.heartbeats[command.operation] = command.heartbeat_seconds * 1000
-            beat = self._heartbeat_of(driven, command.operation)
-        taken = any(taker.take(driven, command) for taker in self.takers)
-        if taken and not waits_for_token(command) and not is_activity(command):
-            driven.heartbeats.pop(command.operation, None)  # nobody beats for a nested execution
-        if command.submitted and (taken or waits_for_token(command)):
-            self.beat(driven, command.operation)
-        elif not taken:
-            token = task_token(driven.execution, command.operation)
-            self._tasks.perform(driven.execution.id, command, driven.registry, token, beat)
-
-    def _cancel(self, driven: Driven, operation: int) -> None:
-        driven.heartbeats.pop(operation, None)
-        for taker in self.takers:
-            taker.drop(driven, operation)
-        self._timers.cancel((driven.execution.id, operation))
-        self._timers.cancel((driven.execution.id, -operation))
-        self._tasks.cancel((driven.execution.id, operation))
-        self._transfers.cancel((driven.execution.id, operation))
-
-    def _heartbeat_of(self, driven: Driven, operation: int) -> Callable[[], None]:
-        """What a handler calls, from any thread, to say that it is alive."""
-        loop = asyncio.get_running_loop()
-
-        def beat() -> None:
-            with suppress(RuntimeError):  # the loop is closed: nobody listens any more
-                loop.call_soon_threadsafe(self.beat, driven, operation)
-
-        return beat
-
-    def answer(self, execution_id: str, event: TaskEvent) -> None:
-        """Post what came of a task that this process performs."""
-        driven = self._driven.get(execution_id)
-        if driven is not None and isinstance(event, TaskSucceeded | TaskFailed):
-            driven.heartbeats.pop(event.operation, None)
-            self._timers.cancel((execution_id, -event.operation))
-        elif driven is not None and isinstance(event, TaskSubmitted):
-            self.beat(driven, event.operation)
-        self.post(execution_id, event)
-
-    def _timer_fired(self, key: tuple[str, int]) -> None:
-        """Keys of heartbeat timers are the negated operation."""
-        execution_id, operation = key
-        now_ms = self._clock.now_ms()
-        if operation < 0:
-            self.post(execution_id, TaskHeartbeatLost(now_ms, -operation))
-            return
-        driven = self._driven.get(execution_id)
-        if driven is not None and driven.inbox and isinstance(driven.inbox[-1], TimerFired):
-            driven.inbox[-1] = TimerFired(now_ms)  # one such event fires all timers that are due
-        else:
-            self.post(execution_id, TimerFired(now_ms))
-
-
-def waits_for_token(command: ScheduleTask) -> bool:
-    """Whether the task ends when its token is answered."""
-    return parse_resource(command.resource).pattern is IntegrationPattern.WAIT_FOR_TASK_TOKEN
-
-
-def is_activity(command: ScheduleTask) -> bool:
-    """Whether the task is one of an activity."""
-    return parse_resource(command.resource).kind is ResourceKind.ACTIVITY
-
-
-def _accepted(driven: Driven, event: Event) -> bool:
-    """Whether an event may be applied: not if its sender waits for it and its task is over."""
-    receipt = driven.receipts.pop(id(event), None)
-    if receipt is None:
-        return True
-    assert isinstance(event, TaskSucceeded | TaskFailed | ActivityStarted)
-    waited = driven.execution.operations.get(event.operation)
-    over = waited is None or waited.answer is not None
-    if waited is not None and isinstance(event, ActivityStarted) and isinstance(waited.command, ScheduleTask):
-        over = over or waited.command.submitted
-    if over:
-        _give(receipt, TaskTimedOutError("the task of this token is over"))
-        return False
-    driven.stored.append(receipt)
-    return True
-
-
-def _give(receipt: asyncio.Future[None], error: Exception | None = None) -> None:
-    """Tell who waits; nobody may."""
-    if receipt.done():
-        return
-    if error is None:
-        receipt.set_result(None)
-    else:
-        receipt.set_exception(error)
-        receipt.exception()
-
-
-def _state_names(driven: Driven) -> tuple[str, ...]:
-    """The names of the states that an execution is in, outer before inner; some of them, if they are many."""
-    nodes = driven.program.nodes
-    names: dict[str, None] = {}
-    for frame in islice(driven.execution.frames.values(), FRAMES_LOOKED_AT):
-        names[nodes[frame.address].name] = None
-        if len(names) == STATES_SHOWN:
-            break
-    return tuple(names)
-
-
-def _last_states(driven: Driven, history: list[HistoryEvent]) -> tuple[str, ...]:
-    """Where an execution ended: nowhere if it succeeded, else the state that was entered last."""
-    if driven.execution.status is ExecutionStatus.SUCCEEDED:
-        return ()
-    for event in reversed(history):
-        if event.type.endswith("StateEntered") and event.details is not None:
-            return (event.details["name"],)
-    return driven.states

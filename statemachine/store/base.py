@@ -160,6 +160,16 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """Executions that have this in common."""
+
+    machine_name: str
+    status: ExecutionStatus
+    error: str | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Recovery:
     """What it takes to go on with an execution (or to replay it): a snapshot and the events after it."""
 
@@ -178,6 +188,8 @@ class Statistics:
     """How many there are of each status; statuses without any are absent."""
     stored_bytes: int
     """Size of the store's file without its log; 0 for a store without a file."""
+    free_bytes: int = 0
+    """How much of it holds nothing: what `compact` gives back."""
 
 
 class Store(Protocol):
@@ -229,6 +241,9 @@ class Store(Protocol):
     def list(self, where: Filter = ..., limit: int = 50, cursor: str | None = None) -> Page:
         """Executions, newest first."""
 
+    def count(self, where: Filter = ...) -> Sequence[Group]:
+        """How many executions there are, by machine, status and error: groups in the order of these."""
+
     def abandoned(self, limit: int = 1_000) -> Sequence[str]:
         """Executions that have not ended and that no living process drives, oldest first."""
 
@@ -273,15 +288,36 @@ class Store(Protocol):
     def definition(self, sha256: str) -> str:
         """The text of a stored definition. Raises StoreError if there is none of this hash."""
 
-    def prune(self, before_ms: int, statuses: frozenset[ExecutionStatus] | None = None) -> int:
-        """Remove closed executions (of these statuses) that stopped before a time. Returns how many.
+    def prune(
+        self,
+        before_ms: int,
+        statuses: frozenset[ExecutionStatus] | None = None,
+        *,
+        keep: int = 0,
+        dry_run: bool = False,
+    ) -> int:
+        """Remove closed executions (of these statuses) that stopped before a time. Returns how many, and only counts
+        them if it is a `dry_run`. The newest `keep` of these statuses, by their end, stay in any case.
 
         Done in transactions of bounded size: what is removed stays removed if it is interrupted. One that is claimed by
-        a living process stays.
+        a living process stays, and so does one whose parent has not ended: a task may still ask how it ended.
+        """
+
+    def compact(self) -> None:
+        """Give the space that nothing uses back to the file system. It takes as long as copying the store does, and
+        nobody else can write to it meanwhile.
+
+        Raises StoreError while another process drives executions of this store.
         """
 
     def statistics(self) -> Statistics:
         """How much the store holds."""
+
+    def check(self) -> None:
+        """Read everything and raise StoreError if the file's structure is damaged. Takes as long as reading the file.
+
+        What its rows say is not looked at: `runtime.recordings.replay` does so, for each execution.
+        """
 
     def close(self) -> None:
         """Release everything, ownership too."""

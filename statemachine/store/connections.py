@@ -7,6 +7,8 @@ Rules
   NORMAL only when the log is moved into the file, so that the file itself is never damaged.
 - A read lasts as long as one query: a transaction left open would keep the log from being reset.
 - Connections are not for forked children: SQLite forbids it.
+- A file that is removed or replaced while it is open would take what is written with it: each write transaction looks
+  whether its path still leads to it.
 """
 
 from __future__ import annotations
@@ -54,6 +56,8 @@ class Connections:
         self._lock = threading.RLock()
         self._readers: deque[sqlite3.Connection] = deque()
         self._synchronous = ""
+        self._file: tuple[int, int] | None = None
+        """Device and inode of what is written to."""
         self._writer: sqlite3.Connection | None = None
         try:
             _prepare_file(path, create=create and not read_only)
@@ -61,6 +65,7 @@ class Connections:
                 self._readers.append(self._open_read_only())
             else:
                 self._writer = self._open_writer()
+                self._file = _identity(path)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise StoreError(
@@ -152,6 +157,17 @@ class Connections:
         if self._process != os.getpid():
             raise StoreError(f"store {self.location}: it was opened before a fork; open it again in the child process")
 
+    def _check_place(self) -> None:
+        try:
+            there = _identity(self._path)
+        except OSError:
+            there = None
+        if there != self._file:
+            raise StoreError(
+                f"store {self.location}: the file was removed or replaced while it was in use; nothing more is stored. "
+                "Put it back, or start again what was not finished"
+            )
+
     @contextmanager
     def writing(self, durability: Durability = Durability.NORMAL) -> Iterator[sqlite3.Connection]:
         """A write transaction: committed at the end, rolled back if an exception leaves it. One thread at a time."""
@@ -159,6 +175,7 @@ class Connections:
             connection = self._writer
             if connection is None:
                 raise StoreError(f"store {self.location}: it is open for reading only")
+            self._check_place()
             wanted = _SYNCHRONOUS[durability]
             try:
                 if self._synchronous != wanted:
@@ -175,6 +192,22 @@ class Connections:
                     raise
             except sqlite3.Error as error:
                 raise store_error(error, self.location) from error
+
+    def compact(self) -> None:
+        """Write the file anew without what is free in it, and give that back. Not inside of a transaction."""
+        with self.exclusive():
+            connection = self._writer
+            if connection is None:
+                raise StoreError(f"store {self.location}: it is open for reading only")
+            try:
+                connection.execute("VACUUM")
+                (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except sqlite3.Error as error:
+                raise store_error(error, self.location) from error
+        if busy:
+            raise StoreError(
+                f"store {self.location}: another process reads it; its space is given back when all have closed it"
+            )
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -225,6 +258,11 @@ class Connections:
             writer, self._writer = self._writer, None
             if writer is not None:
                 writer.close()
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def _prepare_file(path: Path, *, create: bool) -> None:

@@ -102,6 +102,15 @@ class Owner:
         for name in names:
             self.living(name)
 
+    def others(self) -> list[str]:
+        """All other owners that live, in words."""
+        try:
+            with os.scandir(self._directory) as entries:
+                names = sorted(entry.name for entry in entries if entry.name != self.id)
+        except FileNotFoundError:
+            return []
+        return [living for living in map(self.living, names) if living is not None]
+
     def living(self, owner_id: str) -> str | None:
         """Who another owner is, in words; None if it has died (its file is removed then).
 

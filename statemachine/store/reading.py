@@ -8,6 +8,7 @@ Rules
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -90,7 +91,7 @@ def read_recovery(
     connection: sqlite3.Connection, key: int, record: ExecutionRecord, location: str, *, from_start: bool = False
 ) -> Recovery:
     """A snapshot and the events after it."""
-    definition = read_definition(connection, record.definition_sha256)
+    definition = read_definition(connection, record.definition_sha256, location)
     row = None
     if not from_start:
         row = connection.execute(
@@ -112,19 +113,23 @@ def read_recovery(
     return Recovery(record, definition, snapshot, sequence, tuple(events))
 
 
-def read_definition(connection: sqlite3.Connection, sha256: str) -> str:
-    """A definition's text. Raises StoreError."""
+def read_definition(connection: sqlite3.Connection, sha256: str, location: str) -> str:
+    """A definition's text. Raises StoreError if it is not there, or not the text of this hash."""
     row = connection.execute("SELECT text FROM definitions WHERE sha256 = ?", (bind_text(sha256),)).fetchone()
     if row is None:
         raise no_definition(sha256)
-    return str(read_text(row[0]))
+    text = str(read_text(row[0]))
+    # What is hashed is the text as it is read: without a byte order mark.
+    if hashlib.sha256(text.removeprefix("\ufeff").encode("utf-8", "surrogatepass")).hexdigest() != sha256:
+        raise damaged(location, f"the definition {sha256:.12} is not the text that was stored")
+    return text
 
 
 def decode_events(encoded: bytes, location: str) -> list[bytes]:
     """The encoded events of a segment. Raises StoreError if it is damaged."""
     try:
         return _decode_events(encoded)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, TypeError) as error:
         raise damaged(location, f"a segment of the journal cannot be read ({error})") from error
 
 

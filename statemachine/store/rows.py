@@ -15,7 +15,7 @@ from typing import Any, Final
 from statemachine.errors import Failure
 from statemachine.jsonvalue import decode_json, encode_json
 from statemachine.kernel.commands import ExecutionStatus
-from statemachine.store.base import Durability, ExecutionRecord, Filter, Page
+from statemachine.store.base import Durability, ExecutionRecord, Filter, Group, Page
 from statemachine.store.checks import damaged, read_cursor, write_cursor
 from statemachine.store.segments import StoredDocument
 
@@ -102,9 +102,8 @@ def _record(row: tuple[Any, ...]) -> ExecutionRecord:
     )
 
 
-def list_page(connection: sqlite3.Connection, where: Filter, limit: int, cursor: str | None, location: str) -> Page:
-    """A page of executions, newest first. Raises StoreError for a cursor that is none."""
-    limit = max(1, limit)
+def _conditions(where: Filter) -> tuple[list[str], list[Any]]:
+    """The SQL of a filter, but for its statuses, and what is bound to it."""
     conditions: list[str] = []
     values: list[Any] = []
     for condition, value in (
@@ -117,6 +116,32 @@ def list_page(connection: sqlite3.Connection, where: Filter, limit: int, cursor:
         if value is not None:
             conditions.append(condition)
             values.append(value)
+    return conditions, values
+
+
+def count_groups(connection: sqlite3.Connection, where: Filter) -> list[Group]:
+    """How many executions there are, by machine, status and error."""
+    conditions, values = _conditions(where)
+    if where.statuses is not None:
+        conditions.append(f"status IN ({', '.join('?' * len(where.statuses))})")
+        values += sorted(where.statuses)
+    filtered = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    columns = "machine_name, status, error"
+    rows = connection.execute(
+        f"SELECT {columns}, count(*) FROM executions{filtered} GROUP BY {columns}",  # noqa: S608 - marks only
+        values,
+    ).fetchall()
+    groups = [
+        Group(read_text(machine), ExecutionStatus(status), read_text(error), number)
+        for machine, status, error, number in rows
+    ]
+    return sorted(groups, key=lambda each: (each.machine_name, each.status, each.error or ""))
+
+
+def list_page(connection: sqlite3.Connection, where: Filter, limit: int, cursor: str | None, location: str) -> Page:
+    """A page of executions, newest first. Raises StoreError for a cursor that is none."""
+    limit = max(1, limit)
+    conditions, values = _conditions(where)
     if cursor is not None:
         conditions.append("(started_ms, key) < (?, ?)")
         values += read_cursor(cursor)

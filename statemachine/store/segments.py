@@ -26,6 +26,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 from msgspec.msgpack import Ext
 
+from statemachine.errors import StoreError
 from statemachine.jsonvalue import Document, Json, decode_json
 from statemachine.kernel.history import HistoryEvent
 from statemachine.store.checks import damaged
@@ -64,8 +65,23 @@ class StoredDocument(Document):
     def __getattr__(self, name: str) -> Json:
         if name != "value":
             raise AttributeError(name)
-        self.value = value = decode_json(self.encoded)
+        try:
+            self.value = value = decode_json(self.encoded)
+        except (ValueError, TypeError) as error:
+            raise _damaged_document(error) from error
         return value
+
+    @property
+    def text(self) -> str:
+        """The JSON text. Raises StoreError if it is damaged."""
+        try:
+            return self.encoded.decode()
+        except (UnicodeDecodeError, AttributeError) as error:
+            raise _damaged_document(error) from error
+
+
+def _damaged_document(error: Exception) -> StoreError:
+    return StoreError(f"a stored input or output is damaged ({error}); restore the store from a copy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +94,10 @@ class Segment:
 
 
 class SegmentEncoder:
-    """Writes segments. One for each writer; not thread-safe."""
+    """Writes segments. One for each writer; not thread-safe. From so many bytes on, histories are compressed."""
 
-    def __init__(self) -> None:
+    def __init__(self, compress_from: int | None = COMPRESS_BYTES) -> None:
+        self._compress_from = compress_from
         self._encode = msgspec.msgpack.Encoder(enc_hook=self._place_of).encode
         self._places: dict[int, Ext] = {}
         self._texts: list[bytes] = []
@@ -106,7 +123,7 @@ class SegmentEncoder:
                 return self._encode_halves(number, history, known)
             last = self._last
             found = None if last is None else (last, self._places[id(last)])
-            if len(encoded) >= COMPRESS_BYTES:
+            if self._compress_from is not None and len(encoded) >= self._compress_from:
                 encoded = zlib.compress(encoded, 1)
             return [Segment(history[0].id, encoded, b"".join(self._texts))], found
         finally:
@@ -186,7 +203,7 @@ class SegmentDecoder:
             if history[:1] == b"\x78":
                 history = zlib.decompressobj().decompress(history, MAX_HISTORY_BYTES)
             return self._decode(history)
-        except (msgspec.MsgspecError, zlib.error, ValueError, RecursionError) as error:
+        except (msgspec.MsgspecError, zlib.error, ValueError, TypeError, RecursionError) as error:
             raise damaged(self._location, f"history segment {number} cannot be read ({error})") from error
 
     def _document_at(self, code: int, data: memoryview) -> Json:

@@ -28,6 +28,7 @@ from statemachine.store.base import (
     Durability,
     ExecutionRecord,
     Filter,
+    Group,
     Message,
     NewExecution,
     Offer,
@@ -39,7 +40,7 @@ from statemachine.store.base import (
 from statemachine.store.checks import already_exists, check_history, damaged, not_claimed, out_of_sequence
 from statemachine.store.connections import Connections
 from statemachine.store.owners import Owner
-from statemachine.store.rows import bind_failure, bind_json, bind_text, list_page, place
+from statemachine.store.rows import bind_failure, bind_json, bind_text, count_groups, list_page, place
 from statemachine.store.segments import INPUT, OUTPUT, Placed, SegmentEncoder
 
 BUSY_SECONDS: Final = 30.0
@@ -374,6 +375,11 @@ class SqliteStore:
         with self._connections.reading() as connection:
             return list_page(connection, where, limit, cursor, self._location)
 
+    def count(self, where: Filter = Filter()) -> Sequence[Group]:  # noqa: B008 - frozen
+        """See Store.count."""
+        with self._connections.reading() as connection:
+            return count_groups(connection, where)
+
     def history(
         self, execution_id: str, after: int = 0, limit: int | None = None, reverse: bool = False
     ) -> Iterator[HistoryEvent]:
@@ -391,17 +397,28 @@ class SqliteStore:
     def definition(self, sha256: str) -> str:
         """See Store.definition."""
         with self._connections.reading() as connection:
-            return reading.read_definition(connection, sha256)
+            return reading.read_definition(connection, sha256, self._location)
 
-    def prune(self, before_ms: int, statuses: frozenset[ExecutionStatus] | None = None) -> int:
+    def prune(
+        self,
+        before_ms: int,
+        statuses: frozenset[ExecutionStatus] | None = None,
+        *,
+        keep: int = 0,
+        dry_run: bool = False,
+    ) -> int:
         """See Store.prune."""
         closed = frozenset(ExecutionStatus) - {ExecutionStatus.RUNNING}
         chosen = sorted(closed if statuses is None else statuses & closed)
+        with self._connections.reading() as connection:
+            end = _oldest_kept(connection, chosen, keep) if keep > 0 else (before_ms, 0)
+        if end is None:
+            return 0
         total = 0
         after: int | None = 0
         while after is not None:
             with self._connections.writing() as connection:
-                after, removed = self._prune_some(connection, after, before_ms, chosen)
+                after, removed = self._prune_some(connection, after, min((before_ms, 0), end), chosen, dry_run=dry_run)
                 if after is None:
                     connection.execute(
                         "DELETE FROM definitions WHERE NOT EXISTS "
@@ -411,23 +428,44 @@ class SqliteStore:
         return total
 
     def _prune_some(
-        self, connection: sqlite3.Connection, after: int, before_ms: int, statuses: Sequence[ExecutionStatus]
+        self,
+        connection: sqlite3.Connection,
+        after: int,
+        end: tuple[int, int],
+        statuses: Sequence[ExecutionStatus],
+        *,
+        dry_run: bool,
     ) -> tuple[int | None, int]:
-        """Remove some executions with keys above `after`: the last key looked at, None at the end; and how many."""
+        """Remove some executions with keys above `after`, whose time of end and key come before `end`: the last key
+        looked at, None at the end; and how many."""
         # The + keeps SQLite from using the index on status, for which it would sort all that is left each time.
         rows = connection.execute(
-            "SELECT key, owner FROM executions WHERE key > ? AND stopped_ms < ? "  # noqa: S608 - marks only
-            f"AND +status IN ({', '.join('?' * len(statuses))}) ORDER BY key LIMIT ?",
-            (after, before_ms, *statuses, PRUNE_EXECUTIONS),
+            "SELECT key, owner FROM executions AS each WHERE key > ? AND (stopped_ms, key) < (?, ?) "  # noqa: S608 - marks only
+            f"AND +status IN ({', '.join('?' * len(statuses))}) AND (parent IS NULL OR NOT EXISTS "
+            "(SELECT 1 FROM executions AS above WHERE above.id = each.parent AND above.status = 'RUNNING')) "
+            "ORDER BY key LIMIT ?",
+            (after, *end, *statuses, PRUNE_EXECUTIONS),
         ).fetchall()
         removed = segments = 0
         for key, owner in rows:
             if owner is None or (owner != self._owner.id and self._owner.living(owner) is None):
-                segments += _delete(connection, key)
+                segments += 0 if dry_run else _delete(connection, key)
                 removed += 1
             if segments >= PRUNE_SEGMENTS:
                 return key, removed
         return (rows[-1][0] if len(rows) == PRUNE_EXECUTIONS else None), removed
+
+    def compact(self) -> None:
+        """See Store.compact."""
+        with self._connections.exclusive():
+            with self._connections.writing():
+                others = self._owner.others()
+            if others:
+                raise StoreError(
+                    f"store {self._location}: {others[0]} drives executions of it, and could store nothing while it is "
+                    "compacted; stop it first"
+                )
+            self._connections.compact()
 
     def statistics(self) -> Statistics:
         """See Store.statistics."""
@@ -437,7 +475,16 @@ class SqliteStore:
             ).fetchall()
             (pages,) = connection.execute("PRAGMA page_count").fetchone()
             (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
-        return Statistics({ExecutionStatus(status): count for status, count in rows}, pages * page_bytes)
+            (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+        counts = {ExecutionStatus(status): count for status, count in rows}
+        return Statistics(counts, pages * page_bytes, free * page_bytes)
+
+    def check(self) -> None:
+        """See Store.check."""
+        with self._connections.reading() as connection:
+            (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+        if found != "ok":
+            raise damaged(self._location, str(found).replace("\n", " "))
 
     def close(self) -> None:
         """See Store.close."""
@@ -463,6 +510,18 @@ def _status_values(commit: Commit, owner: str) -> tuple[Any, ...]:
         None if commit.output is None else commit.output.encoded,
         None,
     )
+
+
+def _oldest_kept(
+    connection: sqlite3.Connection, statuses: Sequence[ExecutionStatus], keep: int
+) -> tuple[int, int] | None:
+    """Time of end and key of the oldest of the newest `keep` executions; None if there are not so many."""
+    found: tuple[int, int] | None = connection.execute(
+        f"SELECT stopped_ms, key FROM executions WHERE +status IN ({', '.join('?' * len(statuses))}) "  # noqa: S608 - marks only
+        "ORDER BY stopped_ms DESC, key DESC LIMIT 1 OFFSET ?",
+        (*statuses, keep - 1),
+    ).fetchone()
+    return found
 
 
 def _insert_definition(connection: sqlite3.Connection, new: NewExecution) -> int:

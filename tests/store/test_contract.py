@@ -395,6 +395,19 @@ class TestList:
     )
     def test_filters(self, filled: Store, where: Filter, expected: list[int]) -> None:
         assert ids(filled.list(where)) == [f"x{number:02}" for number in expected]
+        assert sum(group.count for group in filled.count(where)) == len(expected)
+
+    def test_counts(self, filled: Store) -> None:
+        failed = frozenset({ExecutionStatus.FAILED})
+        assert [(each.machine_name, each.status, each.error, each.count) for each in filled.count()] == [
+            ("m0", "FAILED", "Even", 3),
+            ("m0", "RUNNING", None, 10),
+            ("m0", "SUCCEEDED", None, 2),
+            ("m1", "FAILED", "Odd", 3),
+            ("m1", "RUNNING", None, 10),
+            ("m1", "SUCCEEDED", None, 2),
+        ]
+        assert [each.count for each in filled.count(Filter(statuses=failed, machine_name="m1"))] == [3]
 
     @pytest.mark.parametrize(
         "cursor", ["", "x", "!!!", "MTo", "MToyOjM", "ÄÖ", "A" * 5000, "OTk5OTk5OTk5OTk5OTk5OTk5OTk5OjE"]
@@ -431,6 +444,47 @@ class TestPrune:
         assert sorted(ids(store.list())) == ["new", "running"]
         with pytest.raises(ExecutionNotFoundError):
             store.history("old")
+        store.commit([samples.commit("running")])
+
+    def test_the_newest_stay_if_that_is_wanted(self, store: Store, samples: Any) -> None:
+        for name, stopped_ms in (("b", 12), ("a", 13), ("c", 11), ("d", 13)):
+            self.closed(store, samples, name, stopped_ms)
+        self.closed(store, samples, "failed", 10, status=ExecutionStatus.FAILED)
+        succeeded = frozenset({ExecutionStatus.SUCCEEDED})
+        assert store.prune(12, succeeded, keep=2) == 1
+        assert store.prune(20, succeeded, keep=3) == 0
+        assert store.prune(20, succeeded, keep=2) == 1
+        assert store.prune(20, succeeded, keep=9) == 0
+        assert sorted(ids(store.list())) == ["a", "d", "failed"]
+        assert store.prune(20, succeeded, keep=1) == 1
+        assert sorted(ids(store.list())) == ["d", "failed"]
+
+    def test_a_dry_run_only_counts(self, store: Store, samples: Any) -> None:
+        for number in range(5):
+            self.closed(store, samples, f"x{number}", 10 + number)
+        assert [store.prune(12, dry_run=True), store.prune(20, keep=1, dry_run=True)] == [2, 4]
+        assert len(ids(store.list())) == 5
+        assert [store.prune(12), store.prune(20, keep=1)] == [2, 2]
+
+    def test_a_child_stays_until_its_parent_has_ended(self, store: Store, samples: Any) -> None:
+        store.create([samples.new("parent")])
+        self.closed(store, samples, "child", 10, parent="parent")
+        self.closed(store, samples, "orphan", 10, parent="removed")
+        assert store.prune(20) == 1
+        assert sorted(ids(store.list())) == ["child", "parent"]
+        store.commit([samples.commit("parent", status=ExecutionStatus.FAILED, updated_ms=30)])
+        assert store.prune(20) == 1
+
+    def test_a_store_can_be_compacted(self, store: Store, samples: Any) -> None:
+        self.closed(store, samples, "old", 10, input=Document("x" * 1_000_000))
+        store.create([samples.new("running")])
+        before = store.statistics()
+        store.prune(20)
+        assert store.statistics().free_bytes >= before.stored_bytes - 500_000
+        store.compact()
+        after = store.statistics()
+        assert after.free_bytes == 0
+        assert after.stored_bytes <= max(before.stored_bytes - 900_000, 0)
         store.commit([samples.commit("running")])
 
     def test_orphaned_definitions_go(self, store: Store, samples: Any) -> None:

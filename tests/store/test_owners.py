@@ -134,6 +134,20 @@ class TestProcesses:
         assert len(recovery.events) == recovery.record.sequence == len(list(store.history("one")))
         store.commit([samples.commit(sequence=recovery.record.sequence)])
 
+    def test_a_store_that_others_drive_is_not_compacted(
+        self, open_sqlite: Open, samples: Any, start: Callable[[], Process]
+    ) -> None:
+        store = open_sqlite()
+        store.create([samples.new()])
+        store.compact()
+        store.release("one")
+        other = start()
+        assert other.claim("one") == "claimed\n"
+        with pytest.raises(StoreError, match=rf"process {other.process.pid} on .* drives executions of it"):
+            store.compact()
+        other.kill()
+        store.compact()
+
     def test_dead_owner_does_not_keep_a_closed_execution(
         self, open_sqlite: Open, samples: Any, start: Callable[[], Process]
     ) -> None:

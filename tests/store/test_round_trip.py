@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def test_history_comes_back(case: tuple[list[Document], list[list[HistoryEvent]]
     documents, commits, anew = case
     with tempfile.TemporaryDirectory() as directory:
         store = SqliteStore(Path(directory) / "store.db")
-        new = NewExecution("x", "m", "{}", "sha", documents[0], Durability.NORMAL, 0, b"snapshot")
+        new = NewExecution("x", "m", "{}", sha256(b"{}").hexdigest(), documents[0], Durability.NORMAL, 0, b"snapshot")
         store.create([new])
         for sequence, events in enumerate(commits):
             if anew and sequence == len(commits) // 2:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from statemachine.store.base import Commit
+from statemachine.store.base import Commit, NewExecution
 from statemachine.store.memory import MemoryStore
 
 
@@ -61,6 +61,11 @@ class RecordingStore(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
         self.commits: list[list[Commit]] = []
+
+    def create(self, executions: Sequence[NewExecution], commits: Sequence[Commit] = ()) -> None:
+        super().create(executions, commits)
+        if executions and commits:
+            self.commits.append(list(commits))
 
     def commit(self, commits: Sequence[Commit]) -> None:
         super().commit(commits)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from machines import LOOP, PASS, WAIT, WORK, machine, task
-from virtual_time import LoopClock, run_virtual, settle
+from virtual_time import START_MS, LoopClock, run_virtual, settle, without_threads
 
 from statemachine import DefinitionError, StatemachineError
 from statemachine.errors import (
@@ -23,8 +23,10 @@ from statemachine.integrations.base import BindingError
 from statemachine.integrations.registry import TaskRegistry
 from statemachine.jsonvalue import Document, Json
 from statemachine.kernel.commands import ExecutionStatus
-from statemachine.limits import UNLIMITED
+from statemachine.limits import AWS_LIMITS, UNLIMITED
+from statemachine.program.load import load
 from statemachine.runtime.engine import Engine, ResumeError
+from statemachine.runtime.starting import Start, new_driven
 from statemachine.store.base import Durability, Filter
 from statemachine.store.memory import MemoryStore
 from statemachine.store.sqlite import SqliteStore
@@ -35,7 +37,7 @@ async def noop(value: Json) -> Json:
 
 
 def engine_on(store: Any = "memory", **options: Any) -> Engine:
-    return Engine(store, clock=LoopClock(), **{"tasks": {"work": noop}, **options})
+    return without_threads(Engine(store, clock=LoopClock(), **{"tasks": {"work": noop}, **options}))
 
 
 # -- starting --------------------------------------------------------------------------------------------------------
@@ -209,7 +211,7 @@ def test_all_that_is_unbound_is_told_before_anything_is_stored() -> None:
             with pytest.raises(BindingError, match="no module 'nowhere'"):
                 await engine.start(WORK, tasks={"work": "python:nowhere:nothing"})
             assert engine.list().records == ()
-            assert list(engine._registries) == [engine._registry]  # what failed keeps nothing
+            assert list(engine._bindings._open) == [engine._bindings.default]  # what failed keeps nothing
 
     asyncio.run(scenario())
 
@@ -351,8 +353,6 @@ def test_what_another_process_drives_is_left_to_it(tmp_path: Path) -> None:
             with pytest.raises(ExecutionOwnedError, match=f"process {os.getpid()}"):
                 await second.resume("one")
             with pytest.raises(ExecutionOwnedError):
-                await second.stop("one")
-            with pytest.raises(ExecutionOwnedError):
                 await second.start(WAIT, name="one")
             assert await second.resume() == []
             assert (await first.wait("one")).succeeded
@@ -482,12 +482,9 @@ def test_stop_performs_nothing_of_an_execution_that_was_interrupted(definition: 
 def test_stop_of_what_was_created_and_never_started() -> None:
     async def scenario() -> None:
         store = MemoryStore()
-        engine = engine_on(store)
-        await engine.__aenter__()
-        await engine.start(WORK, name="one")
-        engine._worker._stopping = True  # closed before the first turn
-        await engine.close()
-        assert store.get("one").history_length == 0
+        start = Start(load(WORK), Document({}), "one", "StateMachine", TaskRegistry(), Durability.FULL)
+        store.create([new_driven(start, AWS_LIMITS, START_MS)[1]])
+        store.release("one")
         async with engine_on(store) as engine:
             assert (await engine.stop("one")).status is ExecutionStatus.ABORTED
             assert engine.history("one")[0].type == "ExecutionStarted"
@@ -550,8 +547,8 @@ def test_a_registry_that_was_made_for_one_execution_goes_with_it() -> None:
             for _ in range(3):
                 await engine.run(WORK, tasks={"work": noop})
             await settle()
-            assert list(engine._registries) == [engine._registry]
-            assert not engine._closing
+            assert list(engine._bindings._open) == [engine._bindings.default]
+            assert not engine._bindings._closing
 
     asyncio.run(scenario())
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from machines import BEATING, LOOP, PASS, RETRIED, WAIT, WAITS, WORK, RecordingStore
-from virtual_time import LoopClock, run_virtual, settle
+from virtual_time import LoopClock, run_virtual, settle, without_threads
 
 from statemachine.errors import KernelError, StatemachineError, StoreError
 from statemachine.integrations.base import TaskContext
@@ -23,14 +23,16 @@ from statemachine.kernel.snapshot import decode_event
 from statemachine.limits import UNLIMITED
 from statemachine.program.nodes import Program
 from statemachine.runtime import worker as module
+from statemachine.runtime.committing import EVENTS_PER_SNAPSHOT
+from statemachine.runtime.driven import EngineClosedError
 from statemachine.runtime.engine import Engine
-from statemachine.store.base import Commit, Durability, Store
+from statemachine.store.base import Commit, Durability, NewExecution, Store
 from statemachine.store.memory import MemoryStore
 from statemachine.store.sqlite import SqliteStore
 
 
 def engine_on(store: Store, **options: Any) -> Engine:
-    return Engine(store, clock=LoopClock(), **options)
+    return without_threads(Engine(store, clock=LoopClock(), **options))
 
 
 def events_of(store: Store, execution_id: str) -> list[Event]:
@@ -40,8 +42,8 @@ def events_of(store: Store, execution_id: str) -> list[Event]:
 def assert_nothing_left(engine: Engine) -> None:
     worker = engine._worker
     assert worker.driven == {}
-    assert len(worker._timers) == 0
-    assert len(worker._tasks) == 0
+    assert len(worker.performer.timers) == 0
+    assert len(worker.performer.tasks) == 0
     assert not worker._runnable
 
 
@@ -84,7 +86,7 @@ def test_executions_that_are_ready_share_a_commit() -> None:
     async def scenario() -> None:
         store = RecordingStore()
         async with engine_on(store) as engine:
-            ids = [await engine.start(PASS) for _ in range(100)]
+            ids = await engine.start_many(PASS, [None] * 100)
             for each in ids:
                 await engine.wait(each)
         assert [len(commits) for commits in store.commits] == [100]
@@ -122,10 +124,12 @@ def test_what_a_turn_leaves_over_is_first_in_the_next() -> None:
     async def scenario() -> None:
         store = RecordingStore()
         async with engine_on(store, limits=UNLIMITED) as engine:
-            names = [await engine.start(LOOP, {"n": 0, "most": 2_000}, name=f"e{number}") for number in range(10)]
+            names = [f"e{number}" for number in range(10)]
+            await asyncio.gather(*(engine.start(LOOP, {"n": 0, "most": 10_000}, name=name) for name in names))
+            begun = len(store.commits)
             for name in names:
                 await engine.wait(name)
-        turns = [[commit.execution_id for commit in commits] for commits in store.commits]
+        turns = [[commit.execution_id for commit in commits] for commits in store.commits[begun:]]
         assert len(turns[0]) < 10
         # Everyone has had a turn before anyone has a second one.
         order = [name for turn in turns for name in turn]
@@ -154,10 +158,10 @@ def test_snapshots_are_stored_as_events_gather() -> None:
         since = 0
         for commit in commits:
             since += len(commit.history) + len(commit.events)
-            assert since < module.EVENTS_PER_SNAPSHOT + 3 * UNLIMITED.fuel
+            assert since < EVENTS_PER_SNAPSHOT + 3 * UNLIMITED.fuel
             if commit.snapshot is not None:
                 since = 0
-        assert commits[-1].snapshot is not None
+        assert sum(commit.snapshot is not None for commit in commits) > 3
 
     run_virtual(scenario)
 
@@ -264,24 +268,44 @@ class FailingStore(MemoryStore):
         super().__init__()
         self.good = good
 
+    def create(self, executions: Sequence[NewExecution], commits: Sequence[Commit] = ()) -> None:
+        self.write()
+        super().create(executions, commits)
+
     def commit(self, commits: Sequence[Commit]) -> None:
+        self.write()
+        super().commit(commits)
+
+    def write(self) -> None:
         self.good -= 1
         if self.good < 0:
             raise StoreError("the disk is full")
-        super().commit(commits)
 
 
-@pytest.mark.parametrize("good", [0, 1])
-def test_a_failed_commit_stops_the_engine_and_wakes_all_that_wait(good: int) -> None:
+def test_a_start_that_cannot_be_stored_is_none() -> None:
+    async def scenario() -> None:
+        store = FailingStore(0)
+        async with engine_on(store, tasks={"work": lambda: 1}) as engine:
+            starts = [engine.start(WORK, name=name) for name in ("one", "two")]
+            for outcome in await asyncio.gather(*starts, return_exceptions=True):
+                assert isinstance(outcome, StoreError)
+            with pytest.raises(StoreError, match="the engine has stopped: the disk is full"):
+                await engine.start(WORK, name="three")
+            assert_nothing_left(engine)
+        assert store.statistics().executions == {}
+
+    run_virtual(scenario)
+
+
+def test_a_failed_commit_stops_the_engine_and_wakes_all_that_wait() -> None:
     called: list[str] = []
 
     async def work(_: Json, context: TaskContext) -> None:
         called.append(context.execution_id)
 
     async def scenario() -> None:
-        async with engine_on(FailingStore(good), tasks={"work": work}) as engine:
-            for name in ("one", "two"):
-                await engine.start(WORK, name=name)
+        async with engine_on(FailingStore(1), tasks={"work": work}) as engine:
+            await asyncio.gather(*(engine.start(WORK, name=name) for name in ("one", "two")))
             for each in [asyncio.ensure_future(engine.wait(name)) for name in ("one", "two")]:
                 with pytest.raises(StoreError, match="the disk is full"):
                     await each
@@ -292,7 +316,7 @@ def test_a_failed_commit_stops_the_engine_and_wakes_all_that_wait(good: int) -> 
             with pytest.raises(StoreError, match="the engine has stopped"):
                 await engine.resume("one")
             assert_nothing_left(engine)
-        assert len(called) == 2 * good  # nothing is performed before it is stored
+        assert len(called) == 2
 
     run_virtual(scenario)
 
@@ -320,23 +344,30 @@ class SlowStore(SqliteStore):
         self.ending = threading.Event()
         self.go_on = threading.Event()
 
+    def create(self, executions: Sequence[NewExecution], commits: Sequence[Commit] = ()) -> None:
+        self.wait_at_the_end(commits)
+        super().create(executions, commits)
+
     def commit(self, commits: Sequence[Commit]) -> None:
+        self.wait_at_the_end(commits)
+        super().commit(commits)
+
+    def wait_at_the_end(self, commits: Sequence[Commit]) -> None:
         if any(each.status is not ExecutionStatus.RUNNING for each in commits):
             self.ending.set()
             assert self.go_on.wait(20)
-        super().commit(commits)
 
 
 def test_an_event_that_comes_while_the_end_is_being_stored_is_too_late(tmp_path: Any) -> None:
     async def scenario() -> None:
         store = SlowStore(tmp_path / "store.db")
         async with Engine(store) as engine:
-            await engine.start(PASS, name="one")
+            waiting = asyncio.ensure_future(engine.run(PASS, name="one"))
             await asyncio.to_thread(store.ending.wait, 20)
             for _ in range(3):
                 engine._worker.post("one", StopRequested(0))
             store.go_on.set()
-            assert (await engine.wait("one")).succeeded
+            assert (await waiting).succeeded
             assert (await engine.run(PASS)).succeeded  # the engine is well
             assert len(engine.history("one")) == 4
         store.close()
@@ -348,11 +379,11 @@ def test_the_loop_is_free_while_a_commit_waits_for_the_disk(tmp_path: Any) -> No
     async def scenario() -> None:
         store = SlowStore(tmp_path / "store.db")
         async with Engine(store) as engine:
-            await engine.start(PASS, name="one")
+            waiting = asyncio.ensure_future(engine.run(PASS, name="one"))
             while not store.ending.is_set():  # noqa: ASYNC110 - set in another thread
                 await asyncio.sleep(0)  # would never end if the commit were made here
             store.go_on.set()
-            await engine.wait("one")
+            await waiting
         store.close()
 
     asyncio.run(scenario())
@@ -362,8 +393,7 @@ def test_closing_ends_the_commit_that_is_going_on(tmp_path: Any) -> None:
     async def scenario() -> None:
         store = SlowStore(tmp_path / "store.db")
         async with Engine(store) as engine:
-            await engine.start(PASS, name="one")
-            waiting = asyncio.ensure_future(engine.wait("one"))
+            waiting = asyncio.ensure_future(engine.run(PASS, name="one"))
             await asyncio.to_thread(store.ending.wait, 20)
             asyncio.get_running_loop().call_later(0, store.go_on.set)
         assert (await waiting).succeeded
@@ -550,7 +580,7 @@ def test_closing_tells_those_that_wait() -> None:
             await engine.start(WAIT, name="one")
             waiting = asyncio.ensure_future(engine.wait("one"))
             await settle()
-        with pytest.raises(module.EngineClosedError, match="one had ended; it can be resumed"):
+        with pytest.raises(EngineClosedError, match="one had ended; it can be resumed"):
             await waiting
         assert_nothing_left(engine)
 

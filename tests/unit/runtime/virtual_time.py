@@ -11,6 +11,9 @@ import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from statemachine.runtime.committing import Committer
+from statemachine.runtime.engine import Engine
+
 START_MS = 1_700_000_000_000
 GIVE_UP_SECONDS = 20.0
 
@@ -50,6 +53,12 @@ class LoopClock:
 
     def now_ms(self) -> int:
         return START_MS + round(asyncio.get_running_loop().time() * 1000)
+
+
+def without_threads(engine: Engine) -> Engine:
+    """Let an engine commit on the loop: while it waited for a thread, time would jump to the next timer."""
+    engine._worker._committer = Committer(engine.store, in_thread=False)
+    return engine
 
 
 class SetClock:
