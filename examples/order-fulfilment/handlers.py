@@ -36,6 +36,8 @@ def reserve(order, context: TaskContext):
 def ship(parcel, context: TaskContext):
     """Hand the parcel over."""
     _note("ship", context)
+    if parcel.get("address") == "nowhere":
+        raise TaskError("Undeliverable", f"nobody lives {parcel['address']}")
     return {"trackingNumber": f"track-{parcel['orderId']}"}
 
 
@@ -43,6 +45,12 @@ def release(order, context: TaskContext):
     """Put the goods back."""
     _note("release", context)
     return {"orderId": order["orderId"]}
+
+
+def refund(order, context: TaskContext):
+    """Give the money back."""
+    _note("refund", context)
+    return {"paymentId": order["payment"]["paymentId"]}
 
 
 def _note(service, context):

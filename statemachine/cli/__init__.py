@@ -23,10 +23,22 @@ from statemachine.errors import KernelError, StatemachineError, UnboundResourceE
 COMMANDS = {
     "run": "Run a definition to its end.",
     "validate": "Check definitions.",
+    "explain": "Explain a finding: what its code means, and what to do.",
+    "test": "Run test cases of definitions, in virtual time.",
     "list": "List executions.",
     "show": "Show one execution: where it is, what it did, what failed.",
     "history": "Show the history of an execution.",
+    "graph": "Draw a definition, or what an execution did in it.",
+    "lower": "Write a definition with compensation as one that AWS runs.",
     "resume": "Go on with interrupted executions.",
+    "redrive": "Begin an execution again that failed, where it failed.",
+    "worker": "Drive executions that nobody drives, until it is told to stop.",
+    "stop": "End executions as aborted.",
+    "task": "Answer a task by its token.",
+    "activity": "Take tasks of activities.",
+    "prune": "Remove old executions.",
+    "replay": "Apply what was recorded again, and compare; or try another definition.",
+    "fork": "Start a new execution where another one was.",
 }
 """Command -> what it does: the help needs no import of the command's module."""
 
@@ -121,7 +133,8 @@ def _unbound(error: UnboundResourceError) -> str:
         f"Error: no handler is bound to:\n{listed}\n"
         "Nothing was started. Write a tasks file, and name it with --tasks. It has a line for each, such as:\n"
         f"  {error.resources[0]}: python:module:function\n"
-        "A handler is python:module:function, exec:program arguments, or a URL to which the input is posted."
+        "A handler is python:module:function, exec:program arguments, or a URL to which the input is posted.\n"
+        "With --aws, AWS performs what nothing is bound to."
     )
 
 

@@ -14,8 +14,9 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import click
 
@@ -29,6 +30,8 @@ from statemachine.runtime.engine import Engine
 from statemachine.runtime.results import ExecutionResult
 from statemachine.store.locate import MEMORY
 from statemachine.timestamps import to_iso
+
+T = TypeVar("T")
 
 USAGE = 2
 INTERNAL = 3
@@ -51,9 +54,14 @@ class Outcome:
 def drive(engine: Engine, begin: Callable[[Engine], Awaitable[list[str]]], progress: Progress) -> Outcome:
     """Begin executions and drive them until all have ended, or until SIGINT or SIGTERM. What `begin` raises is
     raised."""
+    return run_loop(_drive(engine, begin, progress))
+
+
+def run_loop(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on a loop of its own. Unlike `asyncio.run` it waits for nothing that goes on after that."""
     loop = asyncio.new_event_loop()
     try:
-        return loop.run_until_complete(_drive(engine, begin, progress))
+        return loop.run_until_complete(work)
     finally:
         if asyncio.all_tasks(loop):
             # Handlers that do not end although they were cancelled. `asyncio.run` would wait for them.
@@ -64,7 +72,7 @@ def drive(engine: Engine, begin: Callable[[Engine], Awaitable[list[str]]], progr
 
 
 async def _drive(engine: Engine, begin: Callable[[Engine], Awaitable[list[str]]], progress: Progress) -> Outcome:
-    interrupted = _interruption(progress)
+    interrupted = interruption(progress.close)
     engine.add_listener(progress.listen)
     waits: dict[str, asyncio.Task[ExecutionResult]] = {}
     async with engine:
@@ -87,8 +95,8 @@ async def _drive(engine: Engine, begin: Callable[[Engine], Awaitable[list[str]]]
     return outcome
 
 
-def _interruption(progress: Progress) -> asyncio.Future[None]:
-    """A future that SIGINT or SIGTERM sets; the second signal ends the process."""
+def interruption(before_end: Callable[[], None]) -> asyncio.Future[None]:
+    """A future that SIGINT or SIGTERM sets; the second signal ends the process, after `before_end`."""
     loop = asyncio.get_running_loop()
     interrupted: asyncio.Future[None] = loop.create_future()
 
@@ -96,7 +104,7 @@ def _interruption(progress: Progress) -> asyncio.Future[None]:
         if not interrupted.done():
             interrupted.set_result(None)
             return
-        progress.close()
+        before_end()
         sys.stdout.flush()
         os._exit(INTERRUPTED)
 
@@ -133,8 +141,12 @@ def outcome_json(outcome: Outcome) -> list[Json]:
     ]
 
 
-def report(result: ExecutionResult, store: str | None, *, quiet: bool) -> None:
-    """Print how an execution ended: its output on standard output, all else on standard error."""
+def report(result: ExecutionResult, store: str | None, *, quiet: bool, logged: bool = False) -> None:
+    """Print how an execution ended: its output on standard output, all else on standard error, unless it was logged."""
+    if logged:
+        if result.succeeded:
+            print_json(result.output)
+        return
     if not quiet:
         took = duration(result.stopped_ms - result.started_ms)
         click.echo(f"{status_text(result.status)} {result.id} in {took}", err=True)
@@ -142,8 +154,20 @@ def report(result: ExecutionResult, store: str | None, *, quiet: bool) -> None:
         print_json(result.output)
         return
     click.echo(describe_failure(Failure(result.error, result.cause)), err=True)
+    if result.limit_hint is not None:
+        click.echo(result.limit_hint, err=True)
     if not quiet and store != MEMORY:
         click.echo(f"See what happened: statemachine show {result.id}{store_hint(store)}", err=True)
+
+
+def report_one(outcome: Outcome, store: str | None, *, as_json: bool, quiet: bool, logged: bool) -> int:
+    """Print what came of the one execution that a command drove; the exit status."""
+    if as_json:
+        print_json(outcome_json(outcome)[0])
+    else:
+        for result in outcome.results:
+            report(result, store, quiet=quiet, logged=logged)
+    return report_rest(outcome, store)
 
 
 def report_rest(outcome: Outcome, store: str | None) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -21,10 +23,10 @@ STATUS_COLOURS = {
 }
 
 
-def print_json(value: Json) -> None:
-    """JSON on standard output: indented for people, one line for a pipe; escaped where the output's encoding, or a lone
-    surrogate, asks for it."""
-    indent = 2 if sys.stdout.isatty() else None
+def print_json(value: Json, *, lines: bool = False) -> None:
+    """JSON on standard output: indented for people, one line for a pipe or if there will be more `lines`; escaped where
+    the output's encoding, or a lone surrogate, asks for it."""
+    indent = 2 if sys.stdout.isatty() and not lines else None
     text = json.dumps(value, indent=indent, ensure_ascii=False)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
@@ -71,11 +73,51 @@ def clip(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Left-aligned columns, two blanks apart. Cells may be styled."""
+def line_width() -> int | None:
+    """How many columns a line may take: COLUMNS, or the terminal's; None where there is no end, in a pipe or a file."""
+    if os.environ.get("COLUMNS", "").isdecimal() or sys.stdout.isatty():
+        return max(shutil.get_terminal_size().columns, _MIN_WIDTH)
+    return None
+
+
+def size_text(size: int) -> str:
+    """A number of bytes: ``512 B``, ``1.5 KiB``, ``2.0 MiB``."""
+    if size < 1024:
+        return f"{size} B"
+    return f"{size / 1024:.1f} KiB" if size < 1024 * 1024 else f"{size / 1024 / 1024:,.1f} MiB"
+
+
+_MIN_WIDTH = 40
+_GAP = "  "
+
+
+def table(
+    header: Sequence[str], rows: Iterable[Sequence[str]], *, width: int | None = None, flexible: Sequence[str] = ()
+) -> str:
+    """Left-aligned columns, two blanks apart. Cells may be styled.
+
+    If they take more than `width`, the columns of `flexible` are cut, the widest of them first.
+    """
     lines = [[click.style(cell, bold=True) for cell in header], *[list(row) for row in rows]]
     widths = [max(len(click.unstyle(line[i])) for line in lines) for i in range(len(header))]
-    return "\n".join(
-        "  ".join(cell + " " * (widths[i] - len(click.unstyle(cell))) for i, cell in enumerate(line)).rstrip()
-        for line in lines
-    )
+    if width is not None:
+        _shrink(widths, width, {header.index(name): len(name) for name in flexible})
+    return "\n".join(_GAP.join(_cell(cell, widths[i]) for i, cell in enumerate(line)).rstrip() for line in lines)
+
+
+def _shrink(widths: list[int], width: int, least: dict[int, int]) -> None:
+    """Make the widths fit, as far as columns may be cut."""
+    over = sum(widths) + len(_GAP) * (len(widths) - 1) - width
+    while over > 0:
+        able = [i for i in least if widths[i] > least[i]]
+        if not able:
+            return
+        widths[max(able, key=lambda i: widths[i])] -= 1
+        over -= 1
+
+
+def _cell(cell: str, width: int) -> str:
+    plain = click.unstyle(cell)
+    if len(plain) > width:
+        return cell.replace(plain, clip(plain, width))
+    return cell + " " * (width - len(plain))

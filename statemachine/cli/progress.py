@@ -9,15 +9,17 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import ExitStack
 from typing import Any, Self
 
 import click
 
+from statemachine.cli.logs import log_history, logger, logging_to_stderr
 from statemachine.cli.output import clip, clock_time, duration
-from statemachine.cli.visits import Visit, Visits
 from statemachine.errors import Failure
 from statemachine.kernel.execution import Execution
 from statemachine.kernel.history import HistoryEvent
+from statemachine.visibility.visits import Visit, Visits
 
 SHOWN_AT_ONCE = 12
 SEEDED = 1_000
@@ -27,18 +29,23 @@ SEEDED = 1_000
 class Progress:
     """Tells what happens. `listen` is an engine's listener."""
 
-    def __init__(self, *, quiet: bool, many: bool = False) -> None:
-        """`many`: there are several executions, and each line names its own."""
-        self._quiet = quiet
+    def __init__(self, *, quiet: bool, many: bool = False, log_format: str | None = None) -> None:
+        """`many`: there are several executions, and each line names its own. With a `log_format` it is logged instead,
+        `quiet` or not."""
+        self._quiet = quiet or log_format is not None
+        self._log_format = log_format
+        self._logging = ExitStack()
         self._many = many
         self._visits: dict[str, Visits] = {}
         self._live: Any = None
-        if not quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        if not self._quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
             self._live = _live_display(self._visits, many=many)
 
     def __enter__(self) -> Self:
         if self._live is not None:
             self._live.start()
+        if self._log_format is not None:
+            self._logging.enter_context(logging_to_stderr("info", self._log_format))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -50,9 +57,12 @@ class Progress:
         if live is not None:
             self._visits.clear()
             live.stop()
+        self._logging.close()
 
     def say(self, text: str, colour: str | None = None) -> None:
         """One line, unless quiet."""
+        if self._log_format is not None:
+            logger.info("%s", text)
         if self._quiet:
             return
         if self._live is not None:
@@ -71,6 +81,8 @@ class Progress:
 
     def listen(self, execution: Execution, history: tuple[HistoryEvent, ...]) -> None:
         """Show what was stored."""
+        if self._log_format is not None:
+            log_history(execution, history)
         if self._quiet:
             return
         visits = self._visits.setdefault(execution.id, Visits())

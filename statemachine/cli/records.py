@@ -1,10 +1,13 @@
-"""An execution's record as JSON, with AWS's names where AWS has them (API reference, DescribeExecution)."""
+"""Executions' records: those that run; and one as JSON, with AWS's names where AWS has them (DescribeExecution)."""
 
 from __future__ import annotations
 
 from statemachine.jsonvalue import Json
-from statemachine.store.base import ExecutionRecord
+from statemachine.kernel.commands import ExecutionStatus
+from statemachine.store.base import ExecutionRecord, Filter, Store
 from statemachine.timestamps import to_iso
+
+_PAGE = 200
 
 
 def record_json(record: ExecutionRecord, *, payloads: bool = False) -> dict[str, Json]:
@@ -28,3 +31,16 @@ def record_json(record: ExecutionRecord, *, payloads: bool = False) -> dict[str,
         if record.output is not None:
             shown["output"] = record.output.value
     return {key: value for key, value in shown.items() if value is not None or key == "output"}
+
+
+def running(store: Store, machine: str | None = None) -> list[ExecutionRecord]:
+    """All executions that have not ended, of one machine or of any, newest first."""
+    where = Filter(statuses=frozenset({ExecutionStatus.RUNNING}), machine_name=machine)
+    records: list[ExecutionRecord] = []
+    cursor: str | None = None
+    while True:
+        page = store.list(where, _PAGE, cursor)
+        records += page.records
+        cursor = page.cursor
+        if cursor is None:
+            return records

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from statemachine.cli.options import concurrency_option, json_option, quiet_option, store_option, tasks_option
+from statemachine.cli.logs import log_instead_option
+from statemachine.cli.options import (
+    aws_option,
+    concurrency_option,
+    data_option,
+    json_option,
+    machines_option,
+    quiet_option,
+    store_option,
+    tasks_option,
+)
 from statemachine.cli.output import print_json
 from statemachine.cli.progress import SEEDED, Progress
+from statemachine.cli.records import running
 from statemachine.errors import ExecutionOwnedError, StatemachineError
-from statemachine.kernel.commands import ExecutionStatus
 from statemachine.store import open_store
-from statemachine.store.base import ExecutionRecord, Filter, Store
+from statemachine.store.base import ExecutionRecord, Store
 
 if TYPE_CHECKING:
     from statemachine.runtime.engine import Engine
@@ -23,40 +32,50 @@ if TYPE_CHECKING:
 @click.command("resume")
 @click.argument("execution", required=False)
 @tasks_option
+@machines_option
+@data_option
+@aws_option
 @store_option
 @concurrency_option
+@log_instead_option
 @json_option
 @quiet_option
 def command(
     execution: str | None,
     tasks_file: Path | None,
+    machines: Path | None,
+    data: str | None,
+    aws: bool,
     store: str | None,
     concurrency: int,
+    log_format: str | None,
     as_json: bool,
     quiet: bool,
 ) -> int:
     """Go on with EXECUTION (an id, the beginning of one, or @last), or with all that were interrupted.
 
-    A task whose result was stored is not called again; one that was in flight is, with the same operation id. Tasks are
-    bound as they were by `run`, unless --tasks says otherwise.
+    A task whose result was stored is not called again; one that was in flight is, with the same operation id. Tasks,
+    state machines and data are those of `run`, unless --tasks, --machines or --data say otherwise.
     """
-    from statemachine.cli.binding import registry_from
+    from statemachine.cli.binding import Given
     from statemachine.cli.driving import drive, outcome_json, report, report_rest
+    from statemachine.cli.shared import SharedBindings
     from statemachine.runtime.engine import Engine
 
     opened = open_store(store, create=False)
     try:
         records = _chosen(opened, execution)
-        progress = Progress(quiet=quiet or as_json, many=len(records) > 1)
+        progress = Progress(quiet=quiet or as_json, many=len(records) > 1, log_format=log_format)
         errors: dict[str, Exception] = {}
-        bound = cache(lambda source: registry_from(source, tasks_file))
+        engine = Engine(opened, concurrency=concurrency)
+        shared = SharedBindings(engine, Given(tasks_file, machines, data, aws), store, progress.say)
 
         async def begin(engine: Engine) -> list[str]:
             ids: list[str] = []
             for record in records:
                 try:
                     progress.resume(record.id, opened.history(record.id, max(record.history_length - SEEDED, 0)))
-                    ids += await engine.resume(record.id, tasks=bound(record.tasks_source))
+                    ids += await engine.resume(record.id, tasks=shared.bind(record))
                 except StatemachineError as error:
                     if execution is not None:
                         raise
@@ -67,7 +86,7 @@ def command(
             return ids
 
         with progress:
-            outcome = drive(Engine(opened, concurrency=concurrency), begin, progress)
+            outcome = drive(engine, begin, progress)
     finally:
         opened.close()
     outcome.errors = {**errors, **outcome.errors}
@@ -79,19 +98,9 @@ def command(
             click.echo("Nothing to resume.", err=True)
     else:
         for result in outcome.results:
-            report(result, store, quiet=quiet)
+            report(result, store, quiet=quiet, logged=log_format is not None)
     return report_rest(outcome, store)
 
 
 def _chosen(store: Store, execution: str | None) -> list[ExecutionRecord]:
-    if execution is not None:
-        return [store.get(store.resolve(execution))]
-    running = Filter(statuses=frozenset({ExecutionStatus.RUNNING}))
-    records: list[ExecutionRecord] = []
-    cursor: str | None = None
-    while True:
-        page = store.list(running, 200, cursor)
-        records += page.records
-        cursor = page.cursor
-        if cursor is None:
-            return records
+    return running(store) if execution is None else [store.get(store.resolve(execution))]

@@ -118,16 +118,7 @@ class Mocks:
 
     def check_states(self, states: Iterable[str]) -> None:
         """Raise MocksError unless all mocked states are among these, the Task states of a definition."""
-        from statemachine.definition.sidefile import closest
-
-        known = tuple(states)
-        faults = [
-            f"There is no Task state '{each}' to be mocked{closest(each, known)}"
-            for each in self.responses
-            if each not in known
-        ]
-        if faults:
-            raise MocksError("\n".join(faults))
+        check_mocked(self.responses, states)
 
 
 @dataclass(slots=True)
@@ -144,6 +135,18 @@ class MockCalls:
         call = self.counts[state]
         self.counts[state] += 1
         return self.mocks.outcome(state, call, resource)
+
+
+def check_mocked(mocked: Iterable[str], states: Iterable[str]) -> None:
+    """Raise MocksError unless these are all among the Task states of a definition."""
+    from statemachine.definition.sidefile import closest
+
+    known = tuple(states)
+    faults = [
+        f"There is no Task state '{each}' to be mocked{closest(each, known)}" for each in mocked if each not in known
+    ]
+    if faults:
+        raise MocksError("\n".join(faults))
 
 
 def load_mocks(path: str | Path, test_case: str | None = None, state_machine: str | None = None) -> Mocks:

@@ -2,7 +2,7 @@
 
 Rules
 - Parent and children advance together: whoever has the earliest event goes first, the parent at the same time.
-- Children have their parent's `perform`, `machines`, `read_items` and `write_results`.
+- Children have their parent's `perform`, `machines`, `stand_ins`, `read_items` and `write_results`.
 - A parent that is taken up from a snapshot runs its children from their beginning.
 """
 
@@ -94,6 +94,7 @@ class ChildHosts:
             read_items=parent.read_items,
             write_results=parent.write_results,
             machines=parent.machines,
+            stand_ins=parent.stand_ins,
         )
         self.hosts.append(host)
         return host

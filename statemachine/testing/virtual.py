@@ -146,6 +146,8 @@ class VirtualHost:
     _inbox: list[tuple[int, int, Event | _Beat]] = field(default_factory=list)
     machines: Mapping[str, Program] = field(default_factory=dict)
     """The state machines that tasks may start, by ARN or name."""
+    stand_ins: frozenset[str] = frozenset()
+    """Task states that are performed also if they would start one of the machines."""
     _beats: dict[int, int] = field(default_factory=dict)
     """Operation -> when its heartbeat is lost."""
     _polled: dict[str, deque[int]] = field(default_factory=dict)
@@ -337,7 +339,7 @@ class VirtualHost:
 
     def _call(self, command: ScheduleTask, now_ms: int) -> None:
         resource = parse_resource(command.resource)
-        if self.machines and starts_execution(resource):
+        if self.machines and starts_execution(resource) and command.state not in self.stand_ins:
             if self._children is None:
                 self._children = ChildHosts(self)
             self._children.perform(command, resource)

@@ -125,7 +125,7 @@ def test_a_definition_with_mistakes_is_shown_with_its_lines_and_not_started(comm
     printed = command("run", "wrong.asl.yaml")
     assert (printed.status, printed.out) == (2, "")
     assert "wrong.asl.yaml:5:5: error" in printed.err
-    assert "  5 |     ResutlPath: $.x\n    |     ^\n" in printed.err
+    assert "  5 |     ResutlPath: $.x\n    |     ^^^^^^^^^^\n" in printed.err
     assert printed.err.endswith("The definition cannot be run. Nothing was started.\n")
     assert not Path(".statemachine").exists()
 
@@ -178,6 +178,7 @@ def test_what_is_unbound_is_listed_before_anything_runs(command: Command) -> Non
         "Nothing was started. Write a tasks file, and name it with --tasks. It has a line for each, such as:\n"
         f"  {CHARGE}: python:module:function\n"
         "A handler is python:module:function, exec:program arguments, or a URL to which the input is posted.\n"
+        "With --aws, AWS performs what nothing is bound to.\n"
     )
     assert nothing_started()
 
@@ -313,10 +314,41 @@ def test_a_disk_that_fails_is_told_and_the_execution_can_be_resumed(
     def full(*_: object) -> None:
         raise StoreError("store x: the disk is full; free some space")
 
+    rest = {"StartAt": "Rest", "States": {"Rest": {"Type": "Wait", "Seconds": 1, "End": True}}}
+    Path("rest.asl.yaml").write_text(json.dumps(rest))
+
     with monkeypatch.context() as patch:
         patch.setattr(SqliteStore, "commit", full)
-        printed = command("run", "greet.asl.yaml", "--name", "one")
+        printed = command("run", "rest.asl.yaml", "--name", "one")
     assert (printed.status, printed.out) == (2, "")
     assert "Error: execution one: store x: the disk is full; free some space\n" in printed.err
     assert "Then go on with: statemachine resume one\n" in printed.err
-    assert command("resume", "one", "-q").json == {"greeting": "hello"}
+    assert command("resume", "one", "-q").json == {}
+
+
+WAITING = """{"StartAt": "A", "States": {
+  "A": {"Type": "Wait", "Seconds": ${Delay}, "Next": "B"},
+  "B": {"Type": "Pass", "Result": "${Greeting}", "End": true}
+}}"""
+
+
+def test_placeholders_are_given_values(command: Command, folder: Path) -> None:
+    (folder / "waiting.asl.json").write_text(WAITING)
+    printed = command("run", "waiting.asl.json", "-q", "--set", "Delay=0", "--set", "Greeting=a=b")
+    assert (printed.status, printed.out) == (0, '"a=b"\n')
+
+
+def test_a_definition_with_placeholders_is_not_started(command: Command, folder: Path) -> None:
+    (folder / "waiting.asl.json").write_text(WAITING)
+    printed = command("run", "waiting.asl.json", "--set", "Greeting=hello")
+    assert printed.status == 2
+    assert "waiting.asl.json:2:36: error SM_PLACEHOLDER: " in printed.err
+    assert "before its placeholders have values: ${Delay}" in printed.err
+    assert nothing_started()
+
+
+@pytest.mark.parametrize("given", ["Delay", "=3", ""])
+def test_a_value_without_a_name_is_a_mistake_of_usage(given: str, command: Command) -> None:
+    printed = command("run", "greet.asl.yaml", "--set", given)
+    assert printed.status == 2
+    assert "is not NAME=VALUE" in printed.err

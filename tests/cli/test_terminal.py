@@ -108,6 +108,18 @@ def test_no_color_means_no_colour(steps: str) -> None:
     assert not coloured.search(Terminal("validate", "wrong.asl.yaml", stdout_too=True, NO_COLOR="1").end().err)
 
 
+@pytest.mark.parametrize("arguments", [("show", "one"), ("show", "one", "--timeline"), ("history", "one"), ("list",)])
+def test_what_is_read_fits_the_terminal(arguments: tuple[str, ...], steps: str) -> None:
+    assert Terminal("run", steps, "--name", "one", "-q").end().status == 0
+    coloured = re.compile(r"\x1b\[[0-9;]*[1-9][0-9;]*m")
+    shown = Terminal(*arguments, stdout_too=True, COLUMNS="60").end().err
+    assert coloured.search(shown)
+    assert max(map(len, plain(shown).splitlines())) <= 60
+    assert not re.search(
+        r"\x1b\[[0-9;]*(?:3[0-7]|9[0-7])m", Terminal(*arguments, stdout_too=True, NO_COLOR="1").end().err
+    )
+
+
 def test_a_dumb_terminal_gets_lines(steps: str) -> None:
     printed = Terminal("run", "greet.asl.yaml", TERM="dumb", NO_COLOR="1").end()
     assert printed.status == 0

@@ -44,7 +44,7 @@ def run(tmp_path: Path) -> Run:
     """`run("order-fulfilment", "@order.json", "--tasks", "tasks.yaml", ENVIRONMENT="…")`"""
     store = ["--store", str(tmp_path / "store.db")]
 
-    def call(example: str, value: str, *options: str, **environment: str) -> Ended:
+    def call(example: str, value: str, *options: str, definition: str | None = None, **environment: str) -> Ended:
         def command(*arguments: str) -> subprocess.CompletedProcess[str]:
             return subprocess.run(
                 [sys.executable, "-m", "statemachine", *arguments, *store],
@@ -56,7 +56,7 @@ def run(tmp_path: Path) -> Run:
                 check=False,
             )
 
-        done = command("run", f"{example}.asl.yaml", "--input", value, "--json", *options)
+        done = command("run", f"{definition or example}.asl.yaml", "--input", value, "--json", *options)
         assert done.returncode in (0, 1), done.stderr
         history = json.loads(command("history", "@last", "--json").stdout)["events"]
         return Ended(done.returncode, json.loads(done.stdout), history, done.stderr)

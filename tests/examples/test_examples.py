@@ -15,20 +15,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from statemachine.cli.validate_command import find
-from statemachine.definition.diagnostics import Severity
+from statemachine.definition.source import load_source
+from statemachine.program.load import check
 
 if TYPE_CHECKING:
     from conftest import Ended, Run
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-DEFINITIONS = sorted(EXAMPLES.glob("*/*.asl.*"))
+DEFINITIONS = sorted(EXAMPLES.rglob("*.asl.*"))
 
 
-@pytest.mark.parametrize("path", DEFINITIONS, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", DEFINITIONS, ids=lambda path: path.name.partition(".")[0])
 def test_its_definition_is_sound(path: Path) -> None:
-    findings = find(path.read_text(encoding="utf-8"), str(path))
-    assert [str(each) for each in findings if each.severity is Severity.ERROR] == []
+    program, findings = check(load_source(path.read_text(encoding="utf-8"), file=str(path)))
+    assert [str(each) for each in findings if each.prevents_running] == []
+    assert program is not None
 
 
 def ledger(path: Path) -> list[str]:
@@ -89,6 +90,62 @@ def test_an_order_without_a_quantity_is_rejected(value: str, run: Run, tmp_path:
     assert (ended.status, ended.result["error"]) == (1, "InvalidOrder")
     assert ended.states() == ["CheckOrder", "Rejected"]
     assert not (tmp_path / "calls").exists()
+
+
+# -- order-saga, trip-booking ------------------------------------------------------------------------------------------
+
+
+def run_saga(run: Run, calls: Path, **changes: Any) -> Ended:
+    given = order(address="Baker Street", **changes) if "address" not in changes else order(**changes)
+    return run("order-fulfilment", given, "--tasks", "tasks.yaml", definition="order-saga", ORDER_LEDGER=str(calls))
+
+
+def test_an_order_that_cannot_be_shipped_is_undone_and_goes_on(run: Run, tmp_path: Path) -> None:
+    ended = run_saga(run, tmp_path / "calls", address="nowhere")
+    assert (ended.status, ended.output) == (0, {"orderId": 7, "undone": True, "because": "nobody lives nowhere"})
+    assert ledger(tmp_path / "calls") == ["reserve", "charge", "ship", "refund", "release"]
+
+
+def test_a_payment_that_is_declined_releases_what_was_reserved(run: Run, tmp_path: Path) -> None:
+    ended = run_saga(run, tmp_path / "calls", declinePayment=True)
+    assert (ended.status, ended.result["error"]) == (1, "PaymentDeclined")
+    assert ledger(tmp_path / "calls") == ["reserve", "charge", "release"]
+
+
+def test_an_order_that_is_shipped_is_not_undone(run: Run, tmp_path: Path) -> None:
+    ended = run_saga(run, tmp_path / "calls")
+    assert (ended.status, ended.output["shipment"]) == (0, {"trackingNumber": "track-7"})
+    assert ledger(tmp_path / "calls") == ["reserve", "charge", "ship"]
+
+
+BOOKED = [("book flight", "Lisbon"), ("book hotel", "monday"), ("book hotel", "tuesday"), ("rent car", "Lisbon")]
+CANCELLED = [
+    *[("cancel hotel", "hotel-tuesday")] * 2,
+    *[("cancel hotel", "hotel-monday")] * 2,
+    ("cancel flight", "flight-to-Lisbon"),
+]
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "calls"),
+    [
+        ({}, "NoCarLeft", BOOKED + CANCELLED),
+        ({"cars": 1}, None, [*BOOKED, ("send itinerary", "Lisbon")]),
+        (
+            {"cars": 1, "email": None},
+            "NoAddress",
+            [*BOOKED, ("send itinerary", "Lisbon"), ("return car", "car-in-Lisbon"), *CANCELLED],
+        ),
+    ],
+)
+def test_a_trip_is_booked_or_cancelled(
+    changes: dict[str, Any], error: str | None, calls: list[tuple[str, str]], run: Run, tmp_path: Path
+) -> None:
+    given = json.loads((EXAMPLES / "trip-booking" / "trip.json").read_text()) | changes
+    ended = run("trip-booking", json.dumps(given), "--tasks", "tasks.yaml", TRIP_LEDGER=str(tmp_path / "calls"))
+    assert (ended.status, ended.result.get("error")) == (0 if error is None else 1, error)
+    noted = [json.loads(line) for line in (tmp_path / "calls").read_text().splitlines()]
+    assert [(each["service"], each["what"]) for each in noted] == calls
 
 
 # -- invoice-map -----------------------------------------------------------------------------------------------------
@@ -243,3 +300,18 @@ def test_a_server_that_is_not_there_fails_the_execution(run: Run, quotes: tuple[
         tasks.write_text(f"arn:aws:lambda:us-east-1:123456789012:function:quote: http://127.0.0.1:{port}/quote\n")
         ended = run("http-quote", "@order.json", "--tasks", str(tasks))
     assert (ended.status, ended.result["error"]) == (1, "States.Http.Socket")
+
+
+# -- nested-shipping -------------------------------------------------------------------------------------------------
+
+
+def test_an_order_is_shipped_by_another_state_machine(run: Run) -> None:
+    ended = run("nested-shipping", "@order.json", "--machines", "machines")
+    assert ended.status == 0
+    assert ended.output["shipment"]["tracking"] == "TRK-7"
+    assert ended.states() == ["Ship"]
+
+
+def test_shipping_needs_its_machine(run: Run) -> None:
+    with pytest.raises(AssertionError, match=r"no handler is bound to:\n  arn:aws:states:::states:startExecution"):
+        run("nested-shipping", "@order.json")

@@ -8,13 +8,13 @@ Rules (developer guide, "Testing Map and Parallel states", "Understanding Map st
 
 from __future__ import annotations
 
-import csv
 from typing import Any, Final
 
 from statemachine.errors import ITEM_READER_FAILED, EvaluationError, InvalidJsonError
 from statemachine.expressions.base import Values
 from statemachine.jsonvalue import Json, encode_json, load_json
 from statemachine.program.dataflow import JsonPathFlow
+from statemachine.program.item_data import CsvError, csv_items, follow_pointer
 from statemachine.program.nodes import BatcherNode, MapNode, Number
 from statemachine.testing.teststate.inspection import Inspection
 from statemachine.testing.teststate.request import MAX_DATA_BYTES, refused
@@ -112,44 +112,24 @@ def _read(config: dict[str, Any], text: str, inspection: Inspection) -> list[Jso
     try:
         match config.get("InputType", "JSON"):
             case "CSV":
-                return _csv(config, text)
+                return list(csv_items(text.splitlines(keepends=True), config))
             case "JSONL":
                 return [load_json(line) for line in text.splitlines() if line.strip()]
             case _:
                 return _json(config, text, inspection)
     except InvalidJsonError as error:
         raise EvaluationError(ITEM_READER_FAILED, f"The ItemReader data is not valid JSON: {error}") from None
-    except csv.Error as error:
-        raise EvaluationError(ITEM_READER_FAILED, f"The ItemReader data is not valid CSV: {error}") from None
+    except CsvError as error:
+        raise EvaluationError(ITEM_READER_FAILED, str(error)) from None
 
 
 def _json(config: dict[str, Any], text: str, inspection: Inspection) -> list[Json]:
     found = load_json(text)
     place = config.get("ItemsPointer")
     if isinstance(place, str):
-        found = _follow_pointer(found, place)
+        found = follow_pointer(found, place)
     if not isinstance(found, list):
         raise EvaluationError(ITEM_READER_FAILED, _NO_ARRAY)
     if isinstance(place, str):
         inspection.show_items("afterItemsPointer", found)
     return found
-
-
-def _follow_pointer(value: Json, place: str) -> Json:
-    """RFC 6901, through objects; None if it leads nowhere."""
-    for part in place.split("/")[1:]:
-        key = part.replace("~1", "/").replace("~0", "~")
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
-
-
-_DELIMITERS: Final = {"COMMA": ",", "PIPE": "|", "SEMICOLON": ";", "SPACE": " ", "TAB": "\t"}
-
-
-def _csv(config: dict[str, Any], text: str) -> list[Json]:
-    delimiter = _DELIMITERS.get(config.get("CSVDelimiter", "COMMA"), ",")
-    rows = [row for row in csv.reader(text.splitlines(keepends=True), delimiter=delimiter) if row]
-    headers = config.get("CSVHeaders")
-    if config.get("CSVHeaderLocation") != "GIVEN" or not isinstance(headers, list):
-        headers, rows = (rows[0], rows[1:]) if rows else ([], [])
-    return [dict(zip(headers, [*row, *[""] * (len(headers) - len(row))], strict=False)) for row in rows]

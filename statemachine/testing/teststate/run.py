@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from statemachine.errors import (
     EXCEED_TOLERATED_FAILURE_THRESHOLD,

@@ -2,7 +2,7 @@
 
 Rules (API reference, TestState: definition, stateName; recorded refusals)
 - A definition that is one state is checked like a machine whose only state of interest is called ``StateName``; what
-  it points to (Next, Default, Catch, Choices) need not exist.
+  it points to (Next, Default, Catch, Choices, CompensateWith) need not exist.
 - With `state_name`, the definition is a machine and is checked whole; the state may be inside of a Parallel or Map.
   The states around it handle its errors.
 - The first finding that is an error refuses the call with InvalidDefinition.
@@ -95,6 +95,7 @@ def _targets(state: Json) -> Iterator[str]:
     pointing = (
         state.get("Next"),
         state.get("Default"),
+        state.get("CompensateWith"),
         *(rule.get("Next") for rule in rules if isinstance(rule, dict)),
     )
     yield from (target for target in pointing if isinstance(target, str) and target)

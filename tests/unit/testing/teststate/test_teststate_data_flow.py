@@ -402,3 +402,9 @@ def test_more_failures_than_iterations_are_refused() -> None:
     assert refused.value.message == (
         "Map iteration failure count must be less than or equal to the number of Map iterations"
     )
+
+
+def test_what_undoes_a_state_need_not_exist() -> None:
+    """CompensateWith is an extension: AWS's TestState knows no such field."""
+    state = {"Type": "Task", "Resource": FUNCTION, "CompensateWith": "Refund", "End": True}
+    assert inspected(state, mock={"result": "7"})["output"] == "7"

@@ -4,22 +4,25 @@ Rules
 - An event names the one that led to it. From there it belongs to the innermost visit that has not ended; a Parallel or
   Map is the parent of the visits inside it, and ends with an event that follows the last of these.
 - What was before the first event that is seen is unknown: such events belong to no visit.
+- A compensation's path is inside the visit whose failure made it run; without one (a stop), it is inside none.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from statemachine.kernel.history import HistoryEvent
+from statemachine.kernel.history import EXTENSION_TYPES, HistoryEvent
 
 MAX_LINKS = 100_000
 """Events to which later ones may be linked. Most are forgotten as soon as the next one is there."""
 
 _FORKS = ("ParallelStateStarted", "MapStateStarted", "Failed", "TimedOut")
 """Endings of the types that several events may follow."""
-_BESIDE = ("ParallelStateSucceeded", "MapStateSucceeded")
+_BESIDE = ("ParallelStateSucceeded", "MapStateSucceeded", "MapIterationSucceeded")
 """Types that no event follows: the next one follows what came before them."""
 _CONTAINERS = ("Parallel", "Map")
+_ATTEMPTS = ("Scheduled", "ParallelStateStarted", "MapStateStarted")
+"""Endings of the types with which an attempt begins."""
 
 
 @dataclass(slots=True, eq=False)
@@ -31,12 +34,17 @@ class Visit:
     since_ms: int
     parent: Visit | None
     until_ms: int | None = None
+    entered_event: int = 0
     attempts: int = 0
+    attempted_ms: int | None = None
+    """When the last attempt began."""
     error: str | None = None
     """Of the last attempt, or what a catcher took."""
     cause: str | None = None
     aborted: bool = False
     exited: bool = False
+    compensates: bool = False
+    """It is in a path that undoes what has completed."""
 
     @property
     def over(self) -> bool:
@@ -52,13 +60,21 @@ class Visits:
         """Those that have not ended, in order of their beginning."""
         self._links: dict[int, tuple[Visit, bool]] = {}
         """Event -> its visit, and whether several events may follow."""
+        self._paths: set[int] = set()
+        """Events after which a compensation's path begins."""
 
     def add(self, event: HistoryEvent) -> Visit | None:
         """The visit that an event belongs to; None for those of the execution as a whole."""
         kind, details = event.type, event.details or {}
         before = self._before(event)
+        if kind in EXTENSION_TYPES:
+            return self._compensation(event, before)
         if kind.endswith("StateEntered"):
-            visit = Visit(details["name"], kind.removesuffix("StateEntered"), event.at_ms, _open(before))
+            visit = Visit(
+                details["name"], kind.removesuffix("StateEntered"), event.at_ms, _open(before), entered_event=event.id
+            )
+            visit.compensates = event.previous_id in self._paths or (before is not None and before.compensates)
+            self._paths.discard(event.previous_id)
             self.open[visit] = None
         else:
             if kind.endswith("StateAborted"):
@@ -72,6 +88,18 @@ class Visits:
         self._links[event.id] = (visit, kind.endswith(_FORKS))
         if len(self._links) > MAX_LINKS:
             del self._links[next(iter(self._links))]
+        return visit
+
+    def _compensation(self, event: HistoryEvent, before: Visit | None) -> Visit | None:
+        """What is told of compensations changes no visit but the one that is the end of a path that failed."""
+        if event.type == "CompensationScheduled":
+            self._paths.add(event.id)
+        elif before is not None and event.type == "CompensationFailed" and not before.over:
+            before.error = before.error or (event.details or {}).get("error") or "failed"
+            self._end(before, event.at_ms)
+        visit = _open(before)
+        if visit is not None:
+            self._links[event.id] = (visit, False)
         return visit
 
     def _before(self, event: HistoryEvent) -> Visit | None:
@@ -99,8 +127,9 @@ class Visits:
         elif kind.endswith("StateAborted"):
             visit.aborted = True
             self._end(visit, event.at_ms)
-        elif kind.endswith("Scheduled"):
+        elif kind.endswith(_ATTEMPTS):
             visit.attempts += 1
+            visit.attempted_ms = event.at_ms
             visit.error = visit.cause = None
         elif kind.endswith("Succeeded") and not kind.startswith("MapIteration"):
             visit.error = visit.cause = None

@@ -1,0 +1,1 @@
+"""Seeing: graphs of definitions, and what executions did, made out of their histories. No I/O."""
