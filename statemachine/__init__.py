@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from statemachine.integrations.base import TaskContext
     from statemachine.integrations.tasks_file import task
     from statemachine.limits import UNLIMITED, Limits
+    from statemachine.program.validation import validate_definition
     from statemachine.runtime.engine import Engine
     from statemachine.runtime.results import ExecutionFailedError, ExecutionResult
     from statemachine.runtime.sync import SyncEngine, run
@@ -46,6 +47,7 @@ _HOMES = {
     "UNLIMITED": "limits",
     "run": "runtime.sync",
     "task": "integrations.tasks_file",
+    "validate_definition": "program.validation",
 }
 
 __all__ = [
@@ -62,6 +64,7 @@ __all__ = [
     "__version__",
     "run",
     "task",
+    "validate_definition",
 ]
 
 

@@ -17,7 +17,8 @@ ROWS = (
     ("definition", "expressions"),
     ("program",),
     ("kernel",),
-    ("store", "integrations", "testing"),
+    ("store", "integrations", "visibility"),
+    ("testing",),
     ("runtime",),
     ("cli",),
 )

@@ -48,6 +48,8 @@ class OrderRun:
     order: dict[str, Any] = field(default_factory=lambda: dict(ORDER))
     tasks: Path = EXAMPLE / "tasks.yaml"
     options: tuple[str, ...] = ()
+    definition: Path = EXAMPLE / "order-fulfilment.asl.yaml"
+    name: str = NAME
 
     @property
     def store(self) -> Path:
@@ -55,19 +57,19 @@ class OrderRun:
 
     @property
     def run_arguments(self) -> list[str]:
-        definition = str(EXAMPLE / "order-fulfilment.asl.yaml")
-        given = ["--input", json.dumps(self.order), "--tasks", str(self.tasks), "--name", NAME, "--quiet"]
-        return ["run", definition, *given, "--store", str(self.store), *self.options]
+        given = ["--input", json.dumps(self.order), "--tasks", str(self.tasks), "--name", self.name, "--quiet"]
+        return ["run", str(self.definition), *given, "--store", str(self.store), *self.options]
 
     @property
     def resume_arguments(self) -> list[str]:
-        return ["resume", NAME, "--quiet", "--store", str(self.store)]
+        return ["resume", self.name, "--quiet", "--store", str(self.store)]
 
     def start(self, *arguments: str, point: str = "never", number: int = 0) -> subprocess.Popen[str]:
         """A process of the command line, which kills itself at the `number`-th transaction."""
+        ledger = str(self.folder / "ledger.jsonl")
         return subprocess.Popen(
             [sys.executable, str(HERE / "driver.py"), point, str(number), *arguments],
-            env={**os.environ, "ORDER_LEDGER": str(self.folder / "ledger.jsonl")},
+            env={**os.environ, "ORDER_LEDGER": ledger, "TRIP_LEDGER": ledger},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -99,12 +101,12 @@ class OrderRun:
         if self.record() is None:
             return set()
         with closing(SqliteStore(self.store)) as store:
-            events = [decode_event(each) for each in store.journal(NAME)]
-        return {f"{NAME}/{each.operation}" for each in events if isinstance(each, TaskSucceeded | TaskFailed)}
+            events = [decode_event(each) for each in store.journal(self.name)]
+        return {f"{self.name}/{each.operation}" for each in events if isinstance(each, TaskSucceeded | TaskFailed)}
 
     def history(self) -> list[HistoryEvent]:
         with closing(SqliteStore(self.store)) as store:
-            return list(store.history(NAME))
+            return list(store.history(self.name))
 
     def go_on(self) -> subprocess.CompletedProcess[str]:
         """What a user does after a crash. Nothing is there to be resumed if it was not even created."""
