@@ -14,7 +14,7 @@ from statemachine.definition.source import load_source
 from statemachine.definition.validate import check_definition
 from statemachine.errors import DefinitionError
 from statemachine.kernel.commands import ExecutionStatus
-from statemachine.store import open_store
+from statemachine.store import open_to_read
 from statemachine.visibility.dot import to_dot
 from statemachine.visibility.graph import graph_of
 from statemachine.visibility.journey import Journey, journey_of
@@ -64,7 +64,7 @@ def _execution(reference: str, store: str | None) -> tuple[str, Journey]:
     """An execution's definition and journey."""
     if Path(reference).suffix in (".json", ".yaml", ".yml"):
         raise click.BadParameter(f"there is no file '{reference}'", param_hint="DEFINITION|EXECUTION")
-    opened = open_store(store, create=False)
+    opened = open_to_read(store)
     try:
         record = opened.get(opened.resolve(reference))
         ended = record.status is not ExecutionStatus.RUNNING

@@ -15,7 +15,7 @@ from statemachine.cli.output import clip, clock_time, line_width, print_json, ta
 from statemachine.cli.times import read_time
 from statemachine.jsonvalue import Document
 from statemachine.kernel.history import PAYLOAD_KEYS, HistoryEvent, to_api
-from statemachine.store import open_store
+from statemachine.store import open_to_read
 from statemachine.store.base import Store
 from statemachine.visibility.visits import Visits
 
@@ -80,7 +80,7 @@ class _Wanted:
     "--grep", "pattern", metavar="REGEX", callback=_pattern, help="Only events whose type, details or payload match."
 )
 @click.option("--payloads", is_flag=True, help="Print inputs, outputs and causes in full, below their events.")
-@click.option("--follow", "-f", "following", is_flag=True, help="Go on until the execution has ended.")
+@click.option("-f", "--follow", "following", is_flag=True, help="Go on until the execution has ended.")
 @click.option("--reverse", is_flag=True, help="Newest first.")
 @click.option("-n", "--limit", type=click.IntRange(1), metavar="NUMBER", help="At most so many events.")
 @json_option
@@ -106,7 +106,7 @@ def command(
     if following and reverse:
         raise click.UsageError("--follow shows the oldest first: it has no --reverse")
     wanted = _Wanted(types, states, since, until, error, pattern)
-    opened = open_store(store, create=False)
+    opened = open_to_read(store)
     try:
         execution_id = opened.resolve(execution)
         if following:

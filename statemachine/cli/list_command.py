@@ -12,7 +12,7 @@ from statemachine.cli.output import clip, date_time, duration, line_width, print
 from statemachine.cli.records import record_json
 from statemachine.cli.times import read_time
 from statemachine.kernel.commands import ExecutionStatus
-from statemachine.store import open_store
+from statemachine.store import open_to_read
 from statemachine.store.base import ExecutionRecord, Filter, Page, Store
 from statemachine.timestamps import to_iso
 
@@ -102,7 +102,7 @@ def command(
     if usage and cursor is not None:
         raise click.UsageError("--usage begins with the newest execution: it has no --cursor")
     selection = _Selection(statuses, machine, since, until, error, parent)
-    opened = open_store(store, create=False)
+    opened = open_to_read(store)
     try:
         where = selection.filter(opened)
         if counts:

@@ -23,7 +23,7 @@ from statemachine.runtime.recordings import (
     replay,
     write_recording,
 )
-from statemachine.store import open_store
+from statemachine.store import open_to_read
 from statemachine.testing.what_if import Comparison, Outcome, what_if
 
 Result = dict[str, Json]
@@ -105,7 +105,7 @@ def _recordings(names: Sequence[str], store: str | None, *, everything: bool) ->
             yield str(file), read_recording(file)
     if not ids and not everything:
         return
-    opened = open_store(store, create=False)
+    opened = open_to_read(store)
     try:
         for name in ids:
             execution_id = opened.resolve(name)

@@ -8,7 +8,7 @@ from statemachine.cli.options import json_option, store_hint, store_option
 from statemachine.cli.output import print_json
 from statemachine.cli.showing import read
 from statemachine.kernel.commands import ExecutionStatus
-from statemachine.store import open_store
+from statemachine.store import open_to_read
 
 
 @click.command("show")
@@ -29,7 +29,7 @@ def command(execution: str, store: str | None, at: int | None, timeline: bool, u
     """
     if usage and (timeline or at is not None):
         raise click.UsageError("--usage goes with neither --timeline nor --at")
-    opened = open_store(store, create=False)
+    opened = open_to_read(store)
     try:
         execution_id = opened.resolve(execution)
         if usage:

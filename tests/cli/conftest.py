@@ -24,8 +24,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("STATEMACHINE_STORE", raising=False)
     monkeypatch.setenv("COLUMNS", "100")
-    # Each test has handlers of its own under the same module name.
-    monkeypatch.delitem(sys.modules, "handlers", raising=False)
+    # Each test has handlers of its own under the same module names.
+    for name in ("handlers", "own"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setattr(sys, "path", list(sys.path))
     return tmp_path
 

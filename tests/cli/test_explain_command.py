@@ -36,7 +36,7 @@ def test_all_codes_are_listed_in_groups(command: Command) -> None:
     assert sorted(code for codes in listed.values() for code in codes) == sorted(RULES)
     assert "MISSING_TRANSITION_TARGET" in listed["Codes of AWS"]
     assert "SM_DUPLICATE_KEY" in listed["Errors of our own"]
-    assert "SM_VARIABLE_NAME" in listed["Warnings of our own"]
+    assert "SM_ENDLESS_LOOP" in listed["Warnings of our own"]
 
 
 def test_every_code_has_an_explanation(command: Command) -> None:

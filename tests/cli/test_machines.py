@@ -205,7 +205,7 @@ def test_show_tells_of_map_runs(command: Command) -> None:
     assert (told["itemCounts"]["total"], told["itemCounts"]["succeeded"]) == (3, 3)
     header, row = command("show", "one").out.rstrip().splitlines()[-2:]
     counts = ["ITEMS", "PENDING", "RUNNING", "SUCCEEDED", "FAILED", "ABORTED"]
-    assert header.split() == ["MAP", "RUN", "OF", "STARTED", "TOOK", "STATUS", *counts]
+    assert header.split() == ["MAP", "RUN", "OF", "TOOK", "STATUS", *counts]
     assert row.split()[0] == "Each"
     assert row.split()[-7:] == ["SUCCEEDED", "3", "0", "0", "3", "0", "0"]
     assert command("run", "greet.asl.yaml", "--name", "two").status == 0

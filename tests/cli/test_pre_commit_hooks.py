@@ -12,7 +12,7 @@ import pytest
 import yaml
 from cli_runs import Command
 
-from statemachine.cli import cli
+from statemachine.cli.group import cli
 from statemachine.cli.validation.configuration import DEFINITION_PATTERNS, TEMPLATE_PATTERNS
 
 HOOKS: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parents[2] / ".pre-commit-hooks.yaml").read_text())

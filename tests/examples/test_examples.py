@@ -309,9 +309,9 @@ def test_an_order_is_shipped_by_another_state_machine(run: Run) -> None:
     ended = run("nested-shipping", "@order.json", "--machines", "machines")
     assert ended.status == 0
     assert ended.output["shipment"]["tracking"] == "TRK-7"
-    assert ended.states() == ["Ship"]
+    assert ended.states() == ["Pack", "Label"], "the newest execution is the child"
 
 
 def test_shipping_needs_its_machine(run: Run) -> None:
-    with pytest.raises(AssertionError, match=r"no handler is bound to:\n  arn:aws:states:::states:startExecution"):
+    with pytest.raises(AssertionError, match=r"no handler is bound to:\n +arn:aws:states:::states:startExecution"):
         run("nested-shipping", "@order.json")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from statemachine.cli.validation.checking import CheckedFile
@@ -15,15 +15,14 @@ STDIN_NAME: Final = "<stdin>"
 """How standard input is called where people read it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True, eq=False):
     """The outcome of one run. The counts are those of all findings, also where only some are listed."""
 
     files: tuple[CheckedFile, ...]
     errors: int
     warnings: int
     is_truncated: bool = False
-    _lines: dict[tuple[int, str | None], list[str]] = field(default_factory=dict, repr=False, compare=False)
+    _lines: dict[tuple[int, str | None], list[str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, files: tuple[CheckedFile, ...], max_findings: int | None = None) -> Report:
