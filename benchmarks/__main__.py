@@ -73,7 +73,8 @@ def _cells(row: Row) -> tuple[str, ...]:
     if "bytes_each" in row:
         besides.append(f"{row['bytes_each']:,.0f} bytes each, p99 {row['late_p99_ms']:.0f} ms late")
     if "of_raw_commits" in row:
-        besides.append(f"{row['of_raw_commits']:.0%} of raw commits")
+        besides.append(f"{row['of_raw_commits']:.0%} of raw commits of our rows")
+        besides.append(f"{row['of_plain_rows']:.0%} of a row for each event")
     return (
         row["workload"],
         row["store"],

@@ -3,6 +3,8 @@
 - An append with fdatasync bounds what any program can make durable one after the other.
 - Commits to SQLite (write-ahead log) of one row and of a hundred, synced (FULL) or not (NORMAL).
 - `raw_seconds` writes the very rows that an engine has written, a hundred executions to a transaction, with no engine.
+- `plain_seconds` writes the same executions in the plain way: a row for each, and one for each of its history events, a
+  hundred rows to a transaction. The engine's own rows are packed, so that fewer are enough.
 """
 
 from __future__ import annotations
@@ -10,14 +12,22 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
+
+from statemachine.jsonvalue import Document, encode_json
+from statemachine.store.base import ExecutionRecord
+from statemachine.store.sqlite import SqliteStore
 
 SECONDS: Final = 1.0
 """How long each limit is measured."""
 EXECUTIONS_PER_COMMIT: Final = 100
+ROWS_PER_COMMIT: Final = 100
 _ROW: Final = b"x" * 200
+_PLAIN_EXECUTION: Final = "INSERT INTO executions VALUES (?, ?, ?, ?, ?, ?, ?)"
+_PLAIN_EVENT: Final = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)"
 _TABLES: Final = ("executions", "origins", "snapshots", "segments")
 
 
@@ -92,6 +102,46 @@ def raw_seconds(written: Path, copy: Path) -> float:
                 target.executemany(statement, chunk)
             target.execute("COMMIT")
         return time.perf_counter() - started
+
+
+def plain_seconds(written: Path, copy: Path) -> float:
+    """How long it takes to write a store's executions with a row for each and one for each history event."""
+    rows: list[tuple[str, tuple[Any, ...]]] = []
+    with closing(SqliteStore(written, read_only=True)) as store:
+        for record in _records(store):
+            shown = (record.id, record.machine_name, record.status, record.started_ms, record.stopped_ms)
+            ended = None if record.output is None else record.output.encoded
+            rows.append((_PLAIN_EXECUTION, (*shown, record.input.encoded, ended)))
+            for event in store.history(record.id):
+                details = None if event.details is None else encode_json(_plain(event.details))
+                rows.append((_PLAIN_EVENT, (record.id, event.id, event.type, event.at_ms, event.previous_id, details)))
+    with _database(copy, "FULL") as target:
+        target.execute("CREATE TABLE executions (id PRIMARY KEY, machine, status, started, stopped, input, output)")
+        target.execute(
+            "CREATE TABLE events (execution, id, type, at, previous, details, PRIMARY KEY (execution, id)) "
+            "WITHOUT ROWID"
+        )
+        started = time.perf_counter()
+        for first in range(0, len(rows), ROWS_PER_COMMIT):
+            target.execute("BEGIN IMMEDIATE")
+            for statement, values in rows[first : first + ROWS_PER_COMMIT]:
+                target.execute(statement, values)
+            target.execute("COMMIT")
+        return time.perf_counter() - started
+
+
+def _records(store: SqliteStore) -> Iterator[ExecutionRecord]:
+    cursor: str | None = None
+    while True:
+        page = store.list(limit=1_000, cursor=cursor)
+        yield from page.records
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+def _plain(details: dict[str, Any]) -> dict[str, Any]:
+    return {key: value.text if isinstance(value, Document) else value for key, value in details.items()}
 
 
 def _by_execution(source: sqlite3.Connection, table: str) -> tuple[str, dict[int, list[tuple[Any, ...]]]]:

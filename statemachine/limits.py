@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from statemachine.errors import (
     DATA_LIMIT_EXCEEDED,
@@ -115,8 +115,7 @@ class DefinitionLimits:
 DEFINITION_LIMITS = DefinitionLimits()
 
 
-@dataclass(frozen=True, slots=True)
-class _Bound:
+class _Bound(NamedTuple):
     """How the failure of what breaks a bound is recognised, and what there is to say about it."""
 
     error: str

@@ -18,6 +18,14 @@ from statemachine import __version__
 VERSION = f"statemachine, version {__version__}"
 """What ``--version`` prints."""
 
+_FOREIGN = os.path.join(os.path.dirname(os.path.dirname(__file__)), "statemachine.py")  # noqa: PTH118, PTH120
+"""A file of python-statemachine. Installed after this package it replaces the package's own ``__init__.py``, which
+refuses to be mixed with it; the command is still the one of this package."""
+_MIXED = (
+    "Error: python-statemachine was installed over asl-statemachine: both install a package named 'statemachine'. "
+    "Remove both (pip uninstall python-statemachine asl-statemachine) and install asl-statemachine"
+)
+
 COMMANDS = {
     "run": "Run a definition to its end.",
     "validate": "Check definitions.",
@@ -45,6 +53,9 @@ def main(arguments: list[str] | None = None) -> None:
     """The console script. Turns every error into a message and an exit status."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as standard error does: what was told is never an error
+    if os.path.exists(_FOREIGN):  # noqa: PTH110 - pathlib is slow to import
+        print(_MIXED, file=sys.stderr)
+        sys.exit(2)
     if (sys.argv[1:] if arguments is None else arguments) == ["--version"]:
         print(VERSION)  # as click does, which takes longer to import than all of this
         status = 0

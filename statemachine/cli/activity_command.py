@@ -11,6 +11,7 @@ from statemachine.cli.output import print_json
 from statemachine.store import open_store
 
 NONE_CAME = 1
+_EXAMPLE = "arn:aws:states:us-east-1:123456789012:activity:approve"
 
 
 @click.group("activity")
@@ -37,9 +38,15 @@ def poll(arn: str, worker: str | None, wait_seconds: float, store: str | None, a
 
     Prints its token and its input, a line each; `statemachine task` answers the token. The exit status is 1 if none
     came.
+
+    \b
+    Example:
+      statemachine activity poll arn:aws:states:us-east-1:123456789012:activity:approve --wait 30
     """
     from statemachine.runtime.remote import poll_activity
 
+    if ":activity:" not in arn:
+        raise click.BadParameter(f"'{arn}' is not the ARN of an activity, such as {_EXAMPLE}", param_hint="ARN")
     opened = open_store(store, create=False)
     try:
         task = poll_activity(opened, arn, worker, wait_seconds)

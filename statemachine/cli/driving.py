@@ -20,9 +20,10 @@ from typing import Any, TypeVar
 
 import click
 
+from statemachine.cli.failures import brief_failure, stack_of
 from statemachine.cli.options import store_hint
 from statemachine.cli.output import duration, print_json, status_text
-from statemachine.cli.progress import Progress, describe_failure
+from statemachine.cli.progress import Progress
 from statemachine.errors import Failure, KernelError, StatemachineError
 from statemachine.jsonvalue import Json
 from statemachine.kernel.commands import ExecutionStatus
@@ -153,7 +154,11 @@ def report(result: ExecutionResult, store: str | None, *, quiet: bool, logged: b
     if result.succeeded:
         print_json(result.output)
         return
-    click.echo(describe_failure(Failure(result.error, result.cause)), err=True)
+    failure = Failure(result.error, result.cause)
+    if result.status is not ExecutionStatus.ABORTED or result.error or result.cause:
+        click.echo(brief_failure(failure), err=True)
+    for line in stack_of(failure):
+        click.echo(line, err=True)
     if result.limit_hint is not None:
         click.echo(result.limit_hint, err=True)
     if not quiet and store != MEMORY:

@@ -40,10 +40,16 @@ def read_definition(path: Path) -> str:
 def load_definition(path: Path, substitutions: Mapping[str, str] | None = None) -> LoadedDefinition | None:
     """The definition of a file, ready to be run; None after printing why it cannot be. `substitutions` fill its
     placeholders. Raises click's errors for a file that cannot be read."""
-    from statemachine.definition.placeholders import substitute
+    from statemachine.definition.placeholders import placeholder_names, substitute
     from statemachine.program.load import load_text
 
-    text = substitute(read_definition(path), substitutions or {})
+    text = read_definition(path)
+    if substitutions:
+        known = placeholder_names(text)
+        for name in substitutions:
+            if name not in known:
+                click.echo(f"Warning: --set {name} has no effect: ${{{name}}} is not in the definition", err=True)
+        text = substitute(text, substitutions)
     try:
         loaded = load_text(text, None if path == Path("-") else str(path))
         loaded.require_runnable()

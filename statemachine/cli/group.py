@@ -87,12 +87,20 @@ def status_of(arguments: list[str] | None) -> int:
     return status if isinstance(status, int) else 0
 
 
+_MACHINES = "Name the state machines that it starts with --machines FILE or FOLDER.\n"
+_TASKS_FILE = (
+    "Write a tasks file, and name it with --tasks. It has a line for each, such as:\n"
+    "  {}: python:module:function\n"
+    "A handler is python:module:function, exec:program arguments, or a URL to which the input is posted.\n"
+)
+
+
 def _unbound(error: UnboundResourceError) -> str:
     listed = "\n".join(f"  {each}" for each in error.resources)
+    others = [each for each in error.resources if ":states:startExecution" not in each]
     return (
-        f"Error: no handler is bound to:\n{listed}\n"
-        "Nothing was started. Write a tasks file, and name it with --tasks. It has a line for each, such as:\n"
-        f"  {error.resources[0]}: python:module:function\n"
-        "A handler is python:module:function, exec:program arguments, or a URL to which the input is posted.\n"
+        f"Error: no handler is bound to:\n{listed}\nNothing was started. "
+        f"{_MACHINES if len(others) < len(error.resources) else ''}"
+        f"{_TASKS_FILE.format(others[0]) if others else ''}"
         "With --aws, AWS performs what nothing is bound to."
     )

@@ -102,6 +102,12 @@ def command(
     """Show the history of EXECUTION (an id, the beginning of one, or @last).
 
     With --json it is what AWS's GetExecutionHistory returns; with --follow --json, one event on each line.
+
+    \b
+    Examples:
+      statemachine history @last --type failed --payloads
+      statemachine history order-7 --state ChargePayment --since 2h
+      statemachine history @last --follow
     """
     if following and reverse:
         raise click.UsageError("--follow shows the oldest first: it has no --reverse")
@@ -140,6 +146,9 @@ def _first(events: Iterable[HistoryEvent], limit: int | None) -> Iterator[Histor
 def _print_all(events: list[HistoryEvent], *, as_json: bool, payloads: bool) -> None:
     if as_json:
         print_json({"events": [to_api(each) for each in events]})
+        return
+    if not events:
+        click.echo("No such events.", err=True)
         return
     rows = [_row(each, payloads=payloads) for each in events]
     lines = table(_HEADER, rows, width=line_width(), flexible=("DETAILS",)).splitlines()

@@ -26,6 +26,10 @@ def command(definition: Path, output: Path | None) -> int:
 
     Success, failure, output and error are the same, and so is what is undone. Where AWS cannot do that exactly, a
     warning says so, or the definition is refused with exit status 1 (docs/compensation.md).
+
+    \b
+    Example:
+      statemachine lower order.asl.yaml -o order.json
     """
     text = read_definition(definition)
     file = None if definition == Path("-") else str(definition)

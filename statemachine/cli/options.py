@@ -22,7 +22,7 @@ store_option = click.option(
     "--store",
     metavar="PATH",
     envvar="STATEMACHINE_STORE",
-    help="The store's file; 'memory' keeps nothing. [default: .statemachine/store.db]",
+    help="The store's file; 'memory' keeps nothing. [default: $STATEMACHINE_STORE, or .statemachine/store.db]",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print nothing but the result.")
@@ -103,14 +103,14 @@ def read_input(value: str | None, option: str = "--input") -> Document:
         try:
             text = Path(value[1:]).read_bytes().strip()  # a file ends with a line break, its JSON does not
         except OSError as error:
-            raise click.BadParameter(f"{name}: {error.strerror}", param_hint=option) from None
+            raise click.BadParameter(f"{name}: {error.strerror}", param_hint=f"'{option}'") from None
     else:
         text = value
     try:
         return read_document(text)
     except InvalidJsonError as error:
         hint = f" To read a file, write @{value}" if _names_a_file(value) else ""
-        raise click.BadParameter(f"{name} is not JSON: {error}.{hint}", param_hint=option) from None
+        raise click.BadParameter(f"{name} is not JSON: {error}.{hint}", param_hint=f"'{option}'") from None
 
 
 def _names_a_file(value: str) -> bool:

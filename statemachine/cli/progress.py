@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import click
 
+from statemachine.cli.failures import brief_failure
 from statemachine.cli.logs import log_history, logger, logging_to_stderr
 from statemachine.cli.output import clip, clock_time, duration
 from statemachine.errors import Failure
@@ -106,13 +107,8 @@ class Progress:
             self.say(f"{start}✗ {details['name']}", "red")
         elif kind.endswith(("Failed", "TimedOut")) and not kind.startswith(("Execution", "Map", "Parallel")):
             state = "?" if visit is None else visit.name
-            failure = describe_failure(Failure(details.get("error"), details.get("cause")))
+            failure = brief_failure(Failure(details.get("error"), details.get("cause")))
             self.say(f"{start}✗ {state}  {clip(failure, 100)}", "red")
-
-
-def describe_failure(failure: Failure) -> str:
-    """Error and cause in one text."""
-    return ": ".join(part for part in (failure.error, failure.cause) if part) or "no error name, no cause"
 
 
 class _Running:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
+from statemachine.cli.failures import describe_failure
 from statemachine.cli.findings import UNUSABLE, load_definition
 from statemachine.cli.options import json_option, quiet_option, store_option
 from statemachine.cli.output import print_json
-from statemachine.cli.progress import describe_failure
 from statemachine.errors import ReplayMismatchError, StatemachineError
 from statemachine.jsonvalue import Json, encode_json
 from statemachine.program.load import LoadedDefinition
@@ -126,7 +126,7 @@ def _recordings(names: Sequence[str], store: str | None, *, everything: bool) ->
 def _write(found: Sequence[tuple[str, Recording]], target: Path) -> int:
     to_file = target.name.endswith(".json") and not target.is_dir()
     if to_file and len(found) != 1:
-        raise click.BadParameter("several recordings need a folder", param_hint="--record")
+        raise click.BadParameter("several recordings need a folder", param_hint="'--record'")
     for _, recording in found:
         path = target if to_file else target / f"{recording.execution_id}{ENDING}"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -51,7 +51,8 @@ def command(execution: str, store: str | None, at: int | None, timeline: bool, u
 
             show(shown, store)
         if shown.record.status is ExecutionStatus.RUNNING and at is None and not as_json:
-            click.echo(f"If it was interrupted: statemachine resume {execution_id}{store_hint(store)}", err=True)
+            alone = "Nobody drives it" if shown.record.owner is None else "If its process is gone"
+            click.echo(f"{alone}: statemachine resume {execution_id}{store_hint(store)}", err=True)
     finally:
         opened.close()
     return 0

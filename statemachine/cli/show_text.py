@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import click
 
+from statemachine.cli.failures import brief_failure, stack_of
 from statemachine.cli.options import store_hint
 from statemachine.cli.output import clip, clock_time, date_time, duration, line_width, size_text, status_text, table
-from statemachine.cli.progress import describe_failure
 from statemachine.cli.showing import Shown
 from statemachine.jsonvalue import Json, encode_json
 from statemachine.kernel.commands import ExecutionStatus
@@ -99,7 +99,10 @@ def _fields(shown: Shown) -> Iterator[tuple[str, str]]:
     yield "Status", status_text(record.status)
     yield "Started", date_time(record.started_ms)
     until_ms = record.updated_ms if record.stopped_ms is None else record.stopped_ms
-    yield "Took" if ended else "Last seen after", duration(until_ms - record.started_ms)
+    if ended:
+        yield "Took", duration(until_ms - record.started_ms)
+    else:
+        yield "Last change", f"{date_time(until_ms)}, {duration(until_ms - record.started_ms)} after the start"
     if record.parent is not None:
         yield "Started by", record.parent
     if shown.redrives:
@@ -109,9 +112,10 @@ def _fields(shown: Shown) -> Iterator[tuple[str, str]]:
     if record.next_deadline_ms is not None and not ended:
         yield "Next timer", date_time(record.next_deadline_ms)
     if shown.undone_for is not None:
-        yield "Undoes", f"what has completed, because of {describe_failure(shown.undone_for)}"
+        yield "Undoes", f"what has completed, because of {brief_failure(shown.undone_for)}"
     if record.failure is not None:
-        yield "Failure", describe_failure(record.failure)
+        yield "Failure", brief_failure(record.failure)
+        yield from (("", line) for line in stack_of(record.failure))
         if (hint := limit_hint(record.failure)) is not None:
             yield "", hint
     if shown.account.failed_in is not None:
@@ -204,7 +208,7 @@ def _doing(state: ActiveState, now_ms: int) -> list[str]:
             most = "" if retry.most is None else f" of {retry.most}"
             lines = [f"attempt {retry.attempt}{most} {_when(retry.at_ms, now_ms)}"]
             if retry.failure is not None:
-                lines.append(f"after {describe_failure(retry.failure)}")
+                lines.append(f"after {brief_failure(retry.failure)}")
             return lines
         case Waiting(until_ms=until_ms):
             return [f"waits until {_when(until_ms, now_ms)}".replace("until in", "for another", 1)]
@@ -283,7 +287,7 @@ def _show_compensations(position: Position, succeeded: int) -> None:
 def _compensation(each: CompensationState) -> tuple[str, ...]:
     status = each.status.value
     if each.status is CompensationStatus.FAILED:
-        status += ": never ended" if each.failure is None else f": {describe_failure(each.failure)}"
+        status += ": never ended" if each.failure is None else f": {brief_failure(each.failure)}"
     state = each.state if each.index is None else f"{each.state} [iteration {each.index}]"
     return state, each.compensate_with, click.style(clip(status, 80), fg=_COMPENSATION_COLOURS[each.status])
 

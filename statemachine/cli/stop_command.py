@@ -56,6 +56,11 @@ def command(
     Its tasks are cancelled, and executions that it waits for are stopped too. If another process drives it, that one
     does it, and this command waits for it; otherwise it is done here. One that has ended stays as it is. The tasks that
     --compensate needs are those of `run`, unless --tasks, --machines or --data say otherwise.
+
+    \b
+    Examples:
+      statemachine stop order-7 --cause "the customer has cancelled" --compensate
+      statemachine stop --all --machine order
     """
     from statemachine.cli.binding import Given
     from statemachine.cli.driving import USAGE, message, result_json, run_loop

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from statemachine.cli.options import read_input, store_hint, store_option
-from statemachine.errors import TaskTimedOutError
+from statemachine.errors import InvalidTokenError, TaskDoesNotExistError, TaskTimedOutError
 from statemachine.store import open_store
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from statemachine.store.base import Store
 
 TOO_LATE = 1
+_WHERE = "`statemachine show ID --json` has the tokens that are waited for (inFlight, taskToken)"
 
 
 @click.group("task")
@@ -33,7 +34,12 @@ def command() -> None:
 )
 @store_option
 def succeed(token: str, output: str | None, store: str | None) -> int:
-    """End the task of TOKEN with a result."""
+    """End the task of TOKEN with a result.
+
+    \b
+    Example:
+      statemachine task succeed "$TOKEN" --output '{"approved": true}'
+    """
     from statemachine.runtime.remote import send_task_success
 
     result = read_input(output, "--output").value
@@ -69,6 +75,8 @@ def _send(location: str | None, token: str, send: Callable[[Store], Sent]) -> in
     opened = open_store(location, create=False)
     try:
         sent = send(opened)
+    except (InvalidTokenError, TaskDoesNotExistError) as error:
+        raise click.UsageError(f"{error}; {_WHERE}") from None
     except TaskTimedOutError as error:
         click.echo(f"Too late: {error}", err=True)
         return TOO_LATE

@@ -157,7 +157,7 @@ def _chosen(files: Sequence[CasesFile], expression: str | None) -> list[tuple[st
     try:
         choice = parse_choice(expression) if expression is not None else lambda _: True
     except SelectionError as error:
-        raise click.BadParameter(str(error), param_hint="-k") from None
+        raise click.BadParameter(str(error), param_hint="'-k'") from None
     return [(str(file.path), case) for file in files for case in file.cases if choice(f"{file.path.name}::{case.name}")]
 
 
@@ -314,7 +314,7 @@ def _generate(definition: Path, output: Path | None) -> int:
     else:
         if output.exists():
             raise click.BadParameter(
-                f"'{output}' is there already; remove it, or write to another file", param_hint="-o"
+                f"'{output}' is there already; remove it, or write to another file", param_hint="'-o'"
             )
         _write(output, generated.json if output.suffix == ".json" else generated.text)
     click.echo(generated.summary, err=True)

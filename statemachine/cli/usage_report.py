@@ -74,14 +74,14 @@ def _share(number: int, quota: int) -> str:
 
 
 def _parts(usage: Usage) -> str:
-    parts = [f"{usage.entered:,} states entered"]
+    parts = [f"{usage.entered:,} state{'' if usage.entered == 1 else 's'} entered"]
     for number, what in (
-        (usage.retries, "retries"),
-        (usage.child_executions, "child executions"),
-        (usage.redrives, "redrives"),
+        (usage.retries, ("retry", "retries")),
+        (usage.child_executions, ("child execution", "child executions")),
+        (usage.redrives, ("redrive", "redrives")),
     ):
         if number:
-            parts.append(f"{number:,} {what}")
+            parts.append(f"{number:,} {what[number != 1]}")
     return ", ".join(parts)
 
 

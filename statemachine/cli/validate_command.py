@@ -41,7 +41,11 @@ def _codes_option(name: str, help: str) -> Callable[[_Decorated], _Decorated]:
 @click.command("validate")
 @click.argument("definitions", metavar="DEFINITIONS...", nargs=-1, required=True)
 @click.option(
-    "--format", "format_", type=click.Choice(FORMATS), help="How findings are reported. [default: text]", metavar="NAME"
+    "--format",
+    "format_",
+    type=click.Choice(FORMATS),
+    metavar="NAME",
+    help=f"How findings are reported: {', '.join(FORMATS)}. [default: text]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; the same as --format json.")
 @click.option("-o", "--output", type=_PATH, metavar="FILE", help="Write the report to a file.")
@@ -88,6 +92,12 @@ def command(
     Prints every finding with its place. A folder is searched for *.asl.json, *.asl.yaml, *.asl.yml, *.asl, and for
     CloudFormation and SAM templates. `statemachine explain CODE` tells more about a finding. Exit status 1 if there is
     an error.
+
+    \b
+    Examples:
+      statemachine validate order.asl.yaml infra/
+      statemachine validate . --target aws --format sarif --output statemachine.sarif
+      statemachine validate --watch .
     """
     if as_json and format_ not in (None, "json"):
         raise click.UsageError(f"--json and --format {format_} exclude each other")

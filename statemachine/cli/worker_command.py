@@ -68,7 +68,7 @@ def command(
     log_format: str,
     once: bool,
 ) -> int:
-    """Drive executions that nobody drives: those left to a worker (`run --no-wait`) and those whose process has died.
+    """Drive executions that nobody drives: those that `run --no-wait` has stored, and those whose process has died.
 
     Several workers may share a store. Tasks are bound as each execution was started, unless the options say otherwise.
     SIGTERM or SIGINT: it lets tasks end and stops; the exit status is 1 if some had to be cut short.

@@ -44,11 +44,10 @@ _RULES: Final[tuple[Rule, ...]] = (
         severity=_ERROR,
         title="The definition is not JSON",
         explanation=(
-            "A JSON text cannot be read: a comma or bracket is missing or too many, a string is not closed, a "
-            "number or "
-            "word is no JSON value. Nothing else can be said about the definition until it can be read."
+            "A JSON text cannot be read: a comma or bracket is missing or too many, a string is not closed, a number "
+            "or word is no JSON value. Nothing else can be said about the definition until it can be read."
         ),
-        fix="Mend the text where the finding stands; JSON has no comments, no single quotes and no last comma.",
+        fix="Mend the text where the finding stands; JSON has no comments, no single quotes and no trailing comma.",
         source=_API,
     ),
     Rule(
@@ -118,9 +117,9 @@ _RULES: Final[tuple[Rule, ...]] = (
         explanation=(
             "AWS's code for everything about fields: one that its place does not define or that belongs to the other "
             "query language, a required one that is missing, two that exclude each other, a value of the wrong type or "
-            "out of its range, a path or intrinsic function that is not well formed, a Resource that AWS does "
-            "not have, "
-            "an integration that an Express machine refuses. AWS does not create the machine."
+            "out of its range, a path or intrinsic function that is not well formed, a Resource that AWS does not "
+            "have, what an Express machine refuses (activities, `.sync`, `.waitForTaskToken`, a distributed Map). AWS "
+            "does not create the machine."
         ),
         fix="The message names the field and what it may hold; a suggestion follows where a name is probably misspelt.",
         source=f"{_API}; states-language.net",
@@ -207,10 +206,9 @@ _RULES: Final[tuple[Rule, ...]] = (
         severity=_ERROR,
         title="A transition leads nowhere, or a state cannot be reached",
         explanation=(
-            "StartAt, Next and Default name a state of the same States object: a branch or an item processor "
-            "is a scope "
-            "of its own. AWS has the same code for a state to which nothing leads. What becomes unreachable through a "
-            "transition that leads nowhere is a note of that finding."
+            "StartAt, Next, Default and CompensateWith name a state of the same States object: a branch or an item "
+            "processor is a scope of its own. AWS has the same code for a state to which nothing leads. What becomes "
+            "unreachable through a transition that leads nowhere is a note of that finding."
         ),
         fix="Correct the name, or add the state; remove a state to which nothing leads.",
         source=f"{_API}; facts validate-missing-next-target, validate-unreachable-state",
@@ -336,6 +334,18 @@ _RULES: Final[tuple[Rule, ...]] = (
         fix="Correct the name: the suggestion lists what there is.",
         source="developer guide, Accessing execution data from the Context object",
     ),
+    Rule(
+        code="SM_NOT_EVALUATED",
+        severity=_WARNING,
+        title="An expression is taken as plain text",
+        explanation=(
+            "A text is a JSONata expression only in a state whose QueryLanguage is JSONata, and only if it begins with "
+            "`{%` and ends with `%}`: a blank, or the line break that YAML's `|` leaves at the end, makes it a "
+            "text. Reported too: a key that ends with `.$` in JSONata, where it is a key like any other."
+        ),
+        fix="Remove what stands around the expression, or set QueryLanguage.",
+        source="fact jsonata-delimiter-needs-exact-edges",
+    ),
     # --- what cannot be run here ----------------------------------------------------------------------------------
     Rule(
         code="SM_UNSUPPORTED_FIELD",
@@ -349,7 +359,7 @@ _RULES: Final[tuple[Rule, ...]] = (
     Rule(
         code="SM_TEMPLATE",
         severity=_ERROR,
-        title="A template's state machine is not given rightly",
+        title="A state machine of a template has no usable definition",
         explanation=(
             "A state machine of a CloudFormation or SAM template has none or several definitions, or one of a "
             "wrong kind."
@@ -472,7 +482,7 @@ _RULES: Final[tuple[Rule, ...]] = (
     Rule(
         code="SM_ENDLESS_LOOP",
         severity=_WARNING,
-        title="A loop that no way leaves",
+        title="A loop that nothing leads out of",
         explanation=(
             "The states lead to each other and nowhere else. The execution goes round until a state fails, a "
             "timeout ends it, or its history is full."
@@ -487,8 +497,8 @@ _RULES: Final[tuple[Rule, ...]] = (
         explanation=(
             "A Standard execution fails when its history has 25,000 events, past every Catch. Reported where a "
             "count is known: a loop over a variable that starts from a literal and ends at one, an inline Map "
-            "over literal items, a Retry with so many attempts. Events are counted from below. Express executions"
-            " have no such limit."
+            "over literal items, a Retry with so many attempts. The count is a lower bound. Express executions have "
+            "no such limit."
         ),
         fix="Use a distributed Map, or do a part of the work in executions of its own.",
         source="developer guide, Quotas: maximum execution history size",
@@ -496,7 +506,7 @@ _RULES: Final[tuple[Rule, ...]] = (
     Rule(
         code="SM_VARIABLE_UNASSIGNED",
         severity=_WARNING,
-        title="A variable is read that no way assigns",
+        title="A variable is read that nothing assigns",
         explanation=(
             "Nothing assigns the variable before the state that reads it: its name is misspelt, it is assigned "
             "later or in an inner block that keeps its variables, or the iteration of a distributed Map reads a "
@@ -534,7 +544,8 @@ _RULES: Final[tuple[Rule, ...]] = (
             "What the path reads is known, whatever the input: a Result, a payload template, an error output or "
             "the answer of lambda:invoke, whose result is in `Payload`. It has no such member on any way to the "
             "state, so that a JSONPath field fails with States.Runtime and a JSONata field with "
-            "States.QueryEvaluationError. Paths that IsPresent asks for are not reported."
+            "States.QueryEvaluationError. So does `$states.result` where nothing has a result yet. Paths that "
+            "IsPresent asks for are not reported."
         ),
         fix="Correct the path, or the ResultPath, ResultSelector or Output that leaves the field out.",
         source=(

@@ -1,4 +1,4 @@
-"""The definition as typed data: one frozen dataclass per state type (states-language.net, AWS developer guide).
+"""The definition as typed data: one frozen struct per state type (states-language.net, AWS developer guide).
 
 Rules
 - The model says what the author wrote, with the specification's defaults filled in. It holds no compiled expression:

@@ -23,9 +23,10 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_right
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol
+
+from msgspec import Struct, field
 
 from statemachine.definition.diagnostics import SCHEMA_VALIDATION_FAILED, Diagnostic, JsonPath, Position
 from statemachine.definition.jsontext import Fault, Scan, scan_json
@@ -59,8 +60,7 @@ class Locator(Protocol):
     def __call__(self, path: JsonPath, *, key: bool = False, inside: int | None = None) -> Position: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True, eq=False):
     """A definition as it was written, and read. `value` is a JSON object; nothing else is known about it."""
 
     value: Json
@@ -70,9 +70,9 @@ class Source:
     limits: DefinitionLimits = DEFINITION_LIMITS
     dialect: Dialect | None = None
     """That of a template, if the text is one."""
-    locate: Locator | None = field(default=None, repr=False, compare=False)
+    locate: Locator | None = None
     """Tells the positions, if the definition is a part of the text."""
-    _found: list[tuple[Scan, list[int]]] = field(default_factory=list, init=False, repr=False, compare=False)
+    _found: list[tuple[Scan, list[int]]] = field(default_factory=list)
 
     def position(self, path: JsonPath, *, key: bool = False) -> Position:
         """Where the value at `path` begins or, with `key`, the key it is under. A path that is not in the text, or
@@ -282,7 +282,7 @@ def _json_message(text: str, error: InvalidJsonError) -> str:
         if word:
             wanted = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
             return f"Unrecognized token '{word[0][:80]}': was expecting {wanted}"
-    return error.reason
+    return error.reason.removesuffix(" at")  # Python's decoder goes on with the line
 
 
 def _lacks_comma(text: str, error: InvalidJsonError) -> bool:
@@ -315,6 +315,8 @@ def _json_hint(text: str, error: InvalidJsonError) -> str | None:
         return "remove the comma before the closing bracket"
     if _lacks_comma(text, error):
         return "a comma is missing here"
+    if not text[len(before) :].strip():
+        return "the text ends before all of its brackets are closed"
     return None
 
 

@@ -14,7 +14,9 @@ Rules
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from statemachine.definition import fields
@@ -24,7 +26,7 @@ from statemachine.definition.model import QueryLanguage
 from statemachine.definition.placeholders import has_placeholder, is_placeholder
 from statemachine.definition.suggestions import Suggestions
 from statemachine.errors import ALL
-from statemachine.jsonvalue import Json, is_number
+from statemachine.jsonvalue import Json, encode_json, is_number
 from statemachine.limits import AWS_LIMITS
 from statemachine.timestamps import parse_timestamp
 
@@ -38,6 +40,10 @@ RULE_DEPTH_MAX: Final = 64
 
 NotKnown = Callable[[JsonPath, Json], None]
 """Takes the place of a value that is not known, and a right value for it; None if there is none."""
+
+_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?")
+_BOOLEANS: Final = MappingProxyType({"true": "true", "yes": "true", "false": "false", "no": "false"})
+"""What is written for a boolean, and what it means."""
 
 Missing = frozenset[str]
 """Fields that are misspelt rather than missing."""
@@ -55,7 +61,7 @@ def check_structure(value: Json, not_known: NotKnown = ignore) -> list[Diagnosti
 
 
 def is_expression(value: Json) -> bool:
-    """Whether it is a JSONata expression: a string ``{% … %}``."""
+    """Whether it is a JSONata expression: a string ``{% … %}`` (fact jsonata-delimiter-needs-exact-edges)."""
     return isinstance(value, str) and len(value) >= 4 and value.startswith("{%") and value.endswith("%}")
 
 
@@ -171,7 +177,7 @@ class _Structure:
             if is_placeholder(value):
                 self.not_known(path, fields.example(field))
                 return
-            self.fault(path, f"Expected value of type {field.type.value}")
+            self.fault(path, f"Expected value of type {field.type.value}", suggestion=_meant(field, value))
         elif field.values:
             self._enumerated(field, value, path)
         elif field.non_empty and not value:
@@ -476,6 +482,24 @@ class _Structure:
         config = writer.get("WriterConfig")
         if isinstance(config, dict):
             self.object(fields.WRITER_CONFIG, config, (*path, "WriterConfig"), language)
+
+
+def _meant(field: Field, value: Json) -> str | None:
+    """How a value of the wrong type was probably meant: quotes, or brackets, are missing or too many."""
+    if field.type is JsonType.STRING and isinstance(value, bool | int | float):
+        return f'write "{encode_json(value).decode()}", in quotes'
+    if not isinstance(value, str):
+        return None
+    if is_expression(value):
+        return "an expression needs the QueryLanguage JSONata" if field.expression else None
+    if field.items is JsonType.STRING:
+        return f"write it in brackets: [{encode_json(value[:80]).decode()}]"
+    if field.type is JsonType.BOOLEAN:
+        word = _BOOLEANS.get(value.lower())
+    else:
+        is_right = field.type is JsonType.NUMBER or "." not in value
+        word = value if is_right and _NUMBER.fullmatch(value) else None
+    return f"write {word}, without quotes" if word else None
 
 
 def _stands(path: JsonPath, name: str) -> Note:

@@ -148,12 +148,7 @@ class _Composer:
             mark = error.problem_mark or error.context_mark
             offset = mark.index if mark else 0
             message = " ".join(filter(None, (error.context, error.problem))) or "not YAML"
-            hint = None
-            if "cannot start any token" in message and self.text[offset : offset + 1] == "\t":
-                hint = "YAML does not allow tabs for indentation: use spaces"
-            elif "escape character" in message or "escape code" in message:
-                hint = "write the character itself, or use single quotes, where a backslash is a backslash"
-            raise YamlFaultError(offset, message, hint=hint) from None
+            raise YamlFaultError(offset, message, hint=_hint(message, self.text, offset)) from None
         except yaml.YAMLError as error:
             raise YamlFaultError(0, f"not YAML: {error}") from None
 
@@ -332,6 +327,19 @@ class _Composer:
         hint = "give the definition without its template's functions" if re.match(r"![A-Z]", name) else None
         kind = " (a function of CloudFormation)" if hint else ""
         raise YamlFaultError(offset, f"The tag {name}{kind} is not supported in a definition", path, hint)
+
+
+def _hint(message: str, text: str, offset: int) -> str | None:
+    """What is probably wrong, for the mistakes that people make in YAML."""
+    if "cannot start any token" in message and text[offset : offset + 1] == "\t":
+        return "YAML does not allow tabs for indentation: use spaces"
+    if "cannot start any token" in message and text[max(offset - 1, 0) : offset + 1] == "{%":
+        return 'put the expression in quotes: "{% … %}"'
+    if "mapping values are not allowed" in message:
+        return "put a text with a colon in quotes, or correct the indentation"
+    if "escape character" in message or "escape code" in message:
+        return "write the character itself, or use single quotes, where a backslash is a backslash"
+    return None
 
 
 def _merge(value: dict[str, Json]) -> None:

@@ -269,10 +269,12 @@ class Activation:
             self.cancel(frame.operation)
         if frame.timeout:
             self.cancel(frame.timeout)
-        if frame.children is not None and (told := execution.map_runs.get(frame.children.map_run or "")) is not None:
-            told.end(MapRunStatus.ABORTED, execution.now_ms)
-        del execution.frames[frame.id]
         scope = execution.scopes.pop(frame.scope)
+        if frame.children is not None:
+            compensation.take_over(scope, frame.children)
+            if (told := execution.map_runs.get(frame.children.map_run or "")) is not None:
+                told.end(MapRunStatus.ABORTED, execution.now_ms)
+        del execution.frames[frame.id]
         if scope.sizes:
             execution.variables_bytes -= sum(scope.sizes.values())
         if scope.registered is not None and scope.parent_frame:
@@ -386,6 +388,8 @@ class Activation:
         execution = self.execution
         if status is not ExecutionStatus.SUCCEEDED:
             redrive.keep(execution)
+        if execution.unfinished is None and execution.unwinding is None:
+            execution.compensations = 0  # nothing will be undone any more
         self.clear()
         execution.status, execution.output, execution.failure = status, output, failure
         execution.history_length += 1

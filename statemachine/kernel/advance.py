@@ -55,10 +55,10 @@ class Step:
 
 
 def advance(program: Program, execution: Execution, event: Event) -> Step:
-    """Advance an execution by one event. An event for a closed execution changes nothing."""
+    """Advance an execution by one event. An event for a closed execution changes nothing, unless it redrives it."""
     if program.sha256 != execution.definition_sha256:
         raise KernelError("the program is not the one that the execution was started with")
-    if execution.closed and not isinstance(event, RedriveRequested):
+    if execution.closed and not _redrives(execution, event):
         return Step((), ())
     if event.at_ms > execution.now_ms:
         execution.now_ms = event.at_ms
@@ -69,6 +69,10 @@ def advance(program: Program, execution: Execution, event: Event) -> Step:
     except QuotaError as quota:
         _end_at_quota(run, quota)
     return Step(tuple(run.commands), tuple(run.history))
+
+
+def _redrives(execution: Execution, event: Event) -> bool:
+    return isinstance(event, RedriveRequested) and redrive.refusal(execution, event.at_ms) is None
 
 
 def _end_at_quota(run: Activation, quota: QuotaError) -> None:

@@ -21,6 +21,7 @@ from statemachine.jsonvalue import Document, Json
 from statemachine.kernel.commands import ExecutionStatus
 from statemachine.kernel.context import innermost_iteration
 from statemachine.kernel.execution import (
+    Children,
     Compensation,
     Execution,
     FailedCompensation,
@@ -64,6 +65,14 @@ def hand_over(execution: Execution, scope: Scope) -> None:
     """A scope has ended: what was registered in it belongs to the scope around it."""
     assert scope.registered is not None
     _give(execution.scopes[execution.frames[scope.parent_frame].scope], scope.registered)
+
+
+def take_over(scope: Scope, children: Children) -> None:
+    """What iterations have done that were to begin again belongs to the scope of their Map, which is cut short."""
+    for left in children.kept():
+        if left.registered is not None:
+            _give(scope, left.registered)
+            left.registered = None
 
 
 def _give(scope: Scope, compensations: list[Compensation]) -> None:
@@ -241,6 +250,8 @@ def held(execution: Execution) -> list[Compensation]:
             found.append(scope.compensating)
     for frame in execution.frames.values():
         found += [] if frame.unwinding is None else frame.unwinding.waiting
+        for left in () if frame.children is None else frame.children.kept():
+            found += left.registered or ()
     return found
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum, StrEnum
 
@@ -221,6 +222,11 @@ class Children:
         """Whether there are iterations that have not begun, or that begin again."""
         return self.taken < self.total or bool(self.unfinished)
 
+    def kept(self) -> Iterator[Unfinished]:
+        """All that is kept of those that have not succeeded, with what is inside them."""
+        for each in (*self.unfinished, *self.failed):
+            yield from each.with_inside()
+
 
 @dataclass(slots=True)
 class Unfinished:
@@ -243,6 +249,12 @@ class Unfinished:
     registered: list[Compensation] | None
     children: Children | None
     """Of a Parallel or Map, with those that have ended."""
+
+    def with_inside(self) -> Iterator[Unfinished]:
+        """It, and all that is kept inside it."""
+        yield self
+        if self.children is not None:
+            yield from self.children.kept()
 
 
 @dataclass(frozen=True, slots=True)

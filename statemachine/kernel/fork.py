@@ -24,8 +24,9 @@ from statemachine.kernel.advance import Step, advance
 from statemachine.kernel.commands import ScheduleTask, StartTimer, Yield
 from statemachine.kernel.events import Event, Resumed
 from statemachine.kernel.execution import Execution, Frame, Operation, Phase, Purpose
+from statemachine.kernel.map_runs import MapRunStatus
 from statemachine.kernel.snapshot import decode_execution
-from statemachine.program.nodes import ParallelNode, Program, WorkNode
+from statemachine.program.nodes import MapNode, Node, ParallelNode, Program, WorkNode
 
 
 def state_at(program: Program, snapshot: bytes, events: Sequence[Event], history_id: int) -> Execution:
@@ -88,8 +89,9 @@ def fork(
     is_changed = program.sha256 != before.sha256
     if is_changed:
         for frame in execution.frames.values():
-            _check_state(frame, before, program)
+            _check_state(frame, before.nodes[frame.address], program.nodes.get(frame.address))
         _check_compensations(execution, program)
+        _count_retries_anew(execution, before, program)
     if input is not None:
         _replace_input(execution, input)
     for operation in list(execution.operations.values()):
@@ -97,19 +99,37 @@ def fork(
     _rebuild_timers(execution)
     execution.arn = execution.arn.removesuffix(execution.id) + id
     execution.id, execution.seed, execution.definition_sha256 = id, seed, program.sha256
+    for told in execution.map_runs.values():
+        told.execution_arn = execution.arn
     execution.now_ms = now_ms
 
 
-def _check_state(frame: Frame, before: Program, program: Program) -> None:
-    old, new = before.nodes[frame.address], program.nodes.get(frame.address)
+def _check_state(frame: Frame, old: Node, new: Node | None) -> None:
     same = type(old) is type(new)
-    if same and frame.children is not None and isinstance(old, ParallelNode) and isinstance(new, ParallelNode):
-        same = len(old.branches) == len(new.branches)
+    if frame.children is not None:
+        match old, new:
+            case ParallelNode(), ParallelNode():
+                same = len(old.branches) == len(new.branches)
+            case MapNode(), MapNode():
+                same = _kind_of_map(old) == _kind_of_map(new)
     if not same:
         raise ForkError(
             f"the execution is in {frame.address}, which the new definition does not have as it was: "
             "fork it at an event before this state"
         )
+
+
+def _kind_of_map(node: MapNode) -> tuple[bool, bool, bool]:
+    """What decides what is kept of its iterations: whether they are executions, are reported, and exported."""
+    return node.distributed, node.writer is not None, node.writer is not None and node.writer.resource is not None
+
+
+def _count_retries_anew(execution: Execution, before: Program, program: Program) -> None:
+    """Where the retriers are others, what the old ones have counted says nothing."""
+    for frame in execution.frames.values():
+        old, new = before.nodes[frame.address], program.nodes[frame.address]
+        if isinstance(old, WorkNode) and isinstance(new, WorkNode) and len(old.retriers) != len(new.retriers):
+            frame.attempts = ()
 
 
 def _check_compensations(execution: Execution, program: Program) -> None:
@@ -162,7 +182,9 @@ def _begin_anew(execution: Execution, frame: Frame) -> None:
     for number in (frame.operation, frame.timeout):
         execution.operations.pop(number, None)
     frame.operation = frame.timeout = 0
-    frame.children = None
+    if frame.children is not None and (told := execution.map_runs.get(frame.children.map_run or "")) is not None:
+        told.end(MapRunStatus.ABORTED, execution.now_ms)  # it begins another one
+    frame.children = frame.cut = frame.failure = frame.result = None
     frame.phase = Phase.ENTER
     if frame.id not in execution.ready:
         execution.ready.append(frame.id)

@@ -12,6 +12,8 @@ Rules
 - An execution that was compensated has nothing to go on from: its redrive runs the compensations again that failed.
 - For that, what had not ended is kept (`Unfinished`): when a scope is cut short, until Retry or Catch take the failure,
   and when the execution ends.
+- A compensation is registered at one place. What a scope that is cut short has done belongs to the scope around it from
+  then on; only that of scopes that were running when the execution was stopped is kept with them.
 """
 
 from __future__ import annotations
@@ -57,7 +59,8 @@ def cut(execution: Execution, frame: Frame) -> None:
     """The running branches or iterations of a frame are about to be cut short, because one of them has failed."""
     children = frame.children
     assert children is not None
-    _keep_running(execution, children)
+    compensation.take_over(execution.scopes[frame.scope], children)
+    _keep_running(execution, children, stopped=False)
     frame.cut = children
 
 
@@ -65,18 +68,19 @@ def keep(execution: Execution) -> None:
     """The execution is about to end without success."""
     root = next(iter(execution.frames.values()), None)
     if root is not None and Flag.REDRIVE in execution.flags and execution.unwinding is None:
-        execution.unfinished = unfinished(execution, root)
+        execution.unfinished = unfinished(execution, root, stopped=True)
 
 
-def unfinished(execution: Execution, frame: Frame) -> Unfinished:
-    """What it takes to begin a frame's state again, with what is inside it."""
+def unfinished(execution: Execution, frame: Frame, *, stopped: bool) -> Unfinished:
+    """What it takes to begin a frame's state again, with what is inside it. Unless the whole execution was `stopped`,
+    its scope hands over what can be undone."""
     scope = execution.scopes[frame.scope]
     children = frame.cut
     if children is None and frame.children is not None and not _reads(execution, frame):
         children = frame.children
-        _keep_running(execution, children)
-    registered = list(scope.registered or ())
-    if frame.unwinding is not None:
+        _keep_running(execution, children, stopped=stopped)
+    registered = list(scope.registered or ()) if stopped else []
+    if stopped and frame.unwinding is not None:
         registered = compensation.left_of(execution, frame.unwinding) + registered
     return Unfinished(
         scope.index,
@@ -96,9 +100,9 @@ def unfinished(execution: Execution, frame: Frame) -> Unfinished:
     )
 
 
-def _keep_running(execution: Execution, children: Children) -> None:
+def _keep_running(execution: Execution, children: Children, *, stopped: bool) -> None:
     running = [execution.frames[number] for number in children.running.values()]
-    children.unfinished += [unfinished(execution, each) for each in running]
+    children.unfinished += [unfinished(execution, each, stopped=stopped) for each in running]
 
 
 def _reads(execution: Execution, frame: Frame) -> bool:
@@ -110,28 +114,20 @@ def _reads(execution: Execution, frame: Frame) -> bool:
 def every_unfinished(execution: Execution) -> Iterator[Unfinished]:
     """All that is kept anywhere in an execution, in an order of its own."""
     if execution.unfinished is not None:
-        yield from _with_inside(execution.unfinished)
+        yield from execution.unfinished.with_inside()
     for frame in execution.frames.values():
         for children in (frame.children, frame.cut):
             if children is not None:
-                for each in (*children.unfinished, *children.failed):
-                    yield from _with_inside(each)
-
-
-def _with_inside(left: Unfinished) -> Iterator[Unfinished]:
-    yield left
-    if left.children is not None:
-        for each in (*left.children.unfinished, *left.children.failed):
-            yield from _with_inside(each)
+                yield from children.kept()
 
 
 # -- beginning again ---------------------------------------------------------------------------------------------------
 
 
 def redrive(run: Activation) -> None:
-    """Begin again. An execution that cannot be redriven stays as it is: hosts ask `refusal` before."""
+    """Begin again what `refusal` does not refuse. An execution that is running goes on as it did."""
     execution = run.execution
-    if refusal(execution, execution.now_ms) is not None:
+    if not execution.closed:
         return
     execution.redrive_count += 1
     event = run.append("ExecutionRedriven", execution.history_length, {"redriveCount": execution.redrive_count})
@@ -183,6 +179,9 @@ def _begin_children(run: Activation, frame: Frame, children: Children, *, mapped
         if told is not None:
             told.redrive()
             run.record(frame, "MapRunRedriven", {"mapRunArn": told.arn, "redriveCount": told.redrive_count})
+        return
+    if not begun:  # it was about to be left
+        frame.phase = Phase.RETURNED
         return
     frame.phase = Phase.WAITING
     run.execution.ready.remove(frame.id)

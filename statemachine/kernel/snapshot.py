@@ -5,6 +5,7 @@ Rules
 - Documents are a table of texts, referred to by index: what is shared in memory is stored once, and a text that was
   made once is not made again.
 - A format that can still be read is never changed: a new one gets a new version and a decoder beside the old one.
+- Of the limits only those are written that are not `USUAL_LIMITS`: most executions have no others.
 - What is stored may be damaged: bytes that are not what was written are a StoreError, whatever they do to a decoder.
 """
 
@@ -12,6 +13,8 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
+from functools import lru_cache
+from hashlib import blake2b
 from typing import Any, Final, assert_never
 
 from statemachine.errors import Failure, KernelError, StoreError
@@ -54,16 +57,34 @@ from statemachine.kernel.redrive import every_unfinished
 from statemachine.limits import Limits
 
 VERSION = 1
+
+USUAL_LIMITS: Final = {
+    "payload_bytes": 262_144,
+    "history_events": 25_000,
+    "fuel": 1_000,
+    "map_concurrency": 40,
+    "distributed_map_concurrency": 10_000,
+    "variable_bytes": 262_144,
+    "variables_bytes": 10_485_760,
+    "depth": 64,
+    "express_seconds": 300,
+    "reader_items": 100_000_000,
+    "reader_bytes": 268_435_456,
+    "compensations": 10_000,
+    "redrivable_days": 14,
+    "redrives": 1_000,
+}
+"""What a limit is that a snapshot does not name. A part of the format: it stays, whatever becomes of the defaults."""
+
 _OF_DAMAGE: Final = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 """What decoding raises for bytes that nobody has encoded."""
 
 
 def _damaged(what: str, data: bytes, error: Exception) -> StoreError:
     return StoreError(
-        f"a stored {what} of {len(data):,} bytes is damaged ({type(error).__name__}: {error}); restore the store from a "
-        "copy, or remove the execution"
+        f"a stored {what} of {len(data):,} bytes is damaged ({type(error).__name__}: {error}); restore the store from "
+        "a copy, or remove the execution"
     )
-
 
 
 class _Documents:
@@ -98,7 +119,7 @@ def encode_execution(execution: Execution) -> bytes:
         "kind": [execution.express, execution.synchronous],
         "input": documents.add(execution.input),
         "seed": execution.seed.hex(),
-        "limits": execution.limits.to_json(),
+        "limits": _unusual(execution.limits),
         "clock": [execution.now_ms, execution.started_ms],
         "counters": [execution.draws, execution.next_id, execution.history_length, execution.redrive_count],
         "status": execution.status.value,
@@ -117,6 +138,77 @@ def encode_execution(execution: Execution) -> bytes:
         body["unfinished"] = encode_unfinished(execution.unfinished, documents.add)
     body["documents"] = documents.texts
     return encode_json(body)
+
+
+@lru_cache(maxsize=64)
+def _unusual(limits: Limits) -> dict[str, int | None]:
+    return {name: value for name, value in limits.to_json().items() if USUAL_LIMITS.get(name, ...) != value}
+
+
+@lru_cache(maxsize=64)
+def _limits_of(named: tuple[tuple[str, Any], ...]) -> Limits:
+    return Limits.from_json(USUAL_LIMITS | dict(named))
+
+
+@lru_cache(maxsize=64)
+def _flags_of(names: tuple[str, ...]) -> tuple[Flag, ...]:
+    return tuple(map(Flag, names))
+
+
+def encode_new_execution(execution: Execution) -> bytes:
+    """`encode_execution` of one that has not started, in a fraction of the time."""
+    before_id, before_arn, before_seed, before_input, end = _new_execution(
+        execution.definition_sha256,
+        execution.machine_name,
+        execution.machine_arn,
+        execution.role_arn,
+        execution.flags,
+        execution.express,
+        execution.synchronous,
+        execution.limits,
+    )
+    return b"".join(
+        (
+            before_id, encode_json(execution.id), before_arn, encode_json(execution.arn), before_seed,
+            execution.seed.hex().encode(), before_input, encode_json(execution.input.text), end,
+        )
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=256)
+def _new_execution(
+    definition_sha256: str,
+    machine_name: str,
+    machine_arn: str,
+    role_arn: str,
+    flags: tuple[Flag, ...],
+    express: bool,
+    synchronous: bool,
+    limits: Limits,
+) -> list[bytes]:
+    """What lies before, between and after the id, the ARN, the seed and the input of a new execution's snapshot."""
+    marks = [blake2b(b"%d" % number, key=b"mark", digest_size=16).digest() for number in range(4)]
+    id, arn, seed, input = (each.hex() for each in marks)
+    execution = Execution(
+        id=id,
+        definition_sha256=definition_sha256,
+        machine_name=machine_name,
+        input=Document(input),
+        seed=marks[2],
+        limits=limits,
+        arn=arn,
+        machine_arn=machine_arn,
+        role_arn=role_arn,
+        flags=flags,
+        express=express,
+        synchronous=synchronous,
+    )
+    parts: list[bytes] = []
+    rest = encode_execution(execution).decode()
+    for mark in (f'"{id}"', f'"{arn}"', seed, encode_json(f'"{input}"').decode()):
+        part, _, rest = rest.partition(mark)
+        parts.append(part.encode())
+    return [*parts, rest.encode()]
 
 
 def decode_execution(data: bytes) -> Execution:
@@ -141,11 +233,11 @@ def _decode_execution(body: Any) -> Execution:
         machine_name=body["machine"],
         input=documents[body["input"]],
         seed=bytes.fromhex(body["seed"]),
-        limits=Limits.from_json(body["limits"]),
+        limits=_limits_of(tuple(body["limits"].items())),
         arn=arn,
         machine_arn=machine_arn,
         role_arn=role_arn,
-        flags=tuple(map(Flag, body.get("flags", ()))),
+        flags=_flags_of(tuple(body.get("flags", ()))),
         express=express,
         synchronous=synchronous,
         now_ms=now_ms,

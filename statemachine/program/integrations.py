@@ -9,7 +9,9 @@ Rules
 - ``aws-sdk:`` services and actions are those of AWS's API models, listed in ``schemas/service-actions.txt`` by
   ``tools/make_service_actions.py``. The file is searched as text, and only when a definition names one. The SDK
   integrations have no ``.sync``. Of services that AWS has retired the actions are not known: any is accepted.
-- Express machines refuse ``.sync``, ``.waitForTaskToken`` and activities (facts validate-express-*).
+- ``s3:`` without ``aws-sdk:`` is for an ItemReader and a ResultWriter alone: a Task has no such integration.
+- Express machines refuse ``.sync``, ``.waitForTaskToken`` and activities (facts validate-express-*), and a distributed
+  Map (developer guide, "Choosing workflow type").
 - An extension's resource (``python:``, ``exec:``, ``http://``, ``https://``) is refused only for the target AWS.
 - A text with a placeholder ``${…}`` is not looked at: what it will be is not known.
 - None of this keeps a definition from being run here, where a resource is whatever a handler is bound to.
@@ -21,11 +23,11 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeAlias
 
 from statemachine.definition.diagnostics import SCHEMA_VALIDATION_FAILED, Diagnostic, JsonPath
 from statemachine.definition.fields import CATCHER, STATES, Shape
-from statemachine.definition.placeholders import has_placeholder
+from statemachine.definition.placeholders import has_placeholder, value_at
 from statemachine.definition.schema import schema_directory
 from statemachine.definition.suggestions import Suggestions
 from statemachine.definition.validate import blocks
@@ -45,6 +47,9 @@ _SERVICE = re.compile(
 _TASK = re.compile(r"arn:[a-z-]+:states:[^:]+:[^:]+:task:.+")
 """The form of the specification's examples."""
 
+_Integrations: TypeAlias = Mapping[str, Mapping[str, tuple[str, ...]]]
+"""Service -> action -> the suffixes of its patterns."""
+
 _ONLY_CALL: Final = (_CALL,)
 _JOB: Final = (_CALL, _SYNC)
 _CALLBACK: Final = (_CALL, _TOKEN)
@@ -54,7 +59,7 @@ def _actions(patterns: tuple[str, ...], *names: str) -> dict[str, tuple[str, ...
     return dict.fromkeys(names, patterns)
 
 
-OPTIMIZED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = MappingProxyType(
+OPTIMIZED: Final[_Integrations] = MappingProxyType(
     {
         "apigateway": _actions(_CALLBACK, "invoke"),
         "athena": _actions(_JOB, "startQueryExecution")
@@ -91,7 +96,6 @@ OPTIMIZED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = MappingProxyType
         "http": _actions(_ONLY_CALL, "invoke"),
         "lambda": _actions(_CALLBACK, "invoke"),
         "mediaconvert": _actions(_JOB, "createJob"),
-        "s3": _actions(_ONLY_CALL, "getObject", "listObjectsV2", "putObject"),
         "sagemaker": _actions(
             _JOB,
             "createHyperParameterTuningJob", "createLabelingJob", "createProcessingJob", "createTrainingJob",
@@ -103,7 +107,12 @@ OPTIMIZED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = MappingProxyType
         "states": _actions((_CALL, _SYNC, _SYNC_2, _TOKEN), "startExecution"),
     }
 )  # fmt: skip
-"""Service -> action -> the suffixes of its patterns."""
+"""What a Task calls."""
+
+_OF_DATA_SETS: Final[_Integrations] = MappingProxyType(
+    {**OPTIMIZED, "s3": _actions(_ONLY_CALL, "getObject", "listObjectsV2", "putObject")}
+)
+"""What an ItemReader and a ResultWriter call."""
 
 RETIRED: Final = frozenset(
     {
@@ -124,9 +133,12 @@ def check_resources(value: Json, *, express: bool = False, target_aws: bool = Fa
     for state, path in _states(value):
         for holder, at in _callers(state, path):
             if isinstance(holder, dict) and isinstance(holder.get("Resource"), str) and holder["Resource"]:
+                place, known = (*at, "Resource"), OPTIMIZED if at == path else _OF_DATA_SETS
                 found += _resource(
-                    holder["Resource"], (*at, "Resource"), suggestions, express=express, target_aws=target_aws
+                    holder["Resource"], place, known, suggestions, express=express, target_aws=target_aws
                 )
+        if express:
+            found += _express_map(state, path)
         if target_aws:
             found += _extension_fields(state, path)
     return found
@@ -151,7 +163,13 @@ def _callers(state: dict[str, Json], path: JsonPath) -> tuple[tuple[Json, JsonPa
 
 
 def _resource(
-    text: str, path: JsonPath, suggestions: Suggestions, *, express: bool, target_aws: bool
+    text: str,
+    path: JsonPath,
+    integrations: _Integrations,
+    suggestions: Suggestions,
+    *,
+    express: bool,
+    target_aws: bool,
 ) -> Iterator[Diagnostic]:
     if has_placeholder(text):
         return
@@ -168,7 +186,7 @@ def _resource(
     if refused is not None:
         yield _refusal(refused, path)
     elif resource.kind is ResourceKind.SERVICE and not _TASK.fullmatch(text):
-        is_known, suggestion = _is_known(text, suggestions)
+        is_known, suggestion = _is_known(text, integrations, suggestions)
         if not is_known:
             message = (
                 f"The resource provided {text} is not recognized. The value is not a valid resource ARN, or the "
@@ -194,7 +212,17 @@ def _express(text: str, kind: ResourceKind) -> str | None:
     return None
 
 
-def _is_known(text: str, suggestions: Suggestions) -> tuple[bool, str | None]:
+def _express_map(state: dict[str, Json], path: JsonPath) -> Iterator[Diagnostic]:
+    if state.get("Type") != "Map":
+        return
+    for name in ("ItemProcessor", "Iterator"):
+        place = (*path, name, "ProcessorConfig", "Mode")
+        if value_at(state, place[len(path) :]) == "DISTRIBUTED":
+            message = "Express state machine does not support a Map with the Mode 'DISTRIBUTED'"
+            yield _refusal(message, place, "use the Mode INLINE, or start a Standard state machine from a Task")
+
+
+def _is_known(text: str, integrations: _Integrations, suggestions: Suggestions) -> tuple[bool, str | None]:
     """Whether there is such an integration, and if not, what was probably meant."""
     match = _SERVICE.fullmatch(text)
     if match is None:
@@ -202,9 +230,9 @@ def _is_known(text: str, suggestions: Suggestions) -> tuple[bool, str | None]:
     service, action, pattern = match["service"], match["action"], match["pattern"] or _CALL
     if service.startswith("aws-sdk:"):
         return _is_known_sdk(service.removeprefix("aws-sdk:"), action, pattern, suggestions)
-    actions = OPTIMIZED.get(service)
+    actions = integrations.get(service)
     if actions is None:
-        meant = suggestions.sentence(service, OPTIMIZED)
+        meant = suggestions.sentence(service, integrations)
         return False, meant or f"use `aws-sdk:{service}:{action}` if it is an action of the SDK"
     patterns = actions.get(action)
     if patterns is None:

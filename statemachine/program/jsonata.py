@@ -20,6 +20,7 @@ from msgspec import Struct
 from statemachine.definition import model
 from statemachine.definition.diagnostics import SCHEMA_VALIDATION_FAILED, JsonPath
 from statemachine.definition.model import ABSENT
+from statemachine.definition.structure import is_expression
 from statemachine.errors import Failure, QueryEvaluationError
 from statemachine.expressions.base import Evaluate, Values
 from statemachine.expressions.jsonata import (
@@ -46,11 +47,6 @@ UNSUPPORTED_JSONATA_EXPRESSION: Final = "UNSUPPORTED_JSONATA_EXPRESSION"
 States = Mapping[str, Json]
 Expression = Callable[[Values, States], Json]
 """A compiled field: from the values and what ``$states`` holds to JSON."""
-
-
-def is_expression(text: Json) -> bool:
-    """Whether a value is a JSONata expression (fact jsonata-delimiter-needs-exact-edges)."""
-    return isinstance(text, str) and text.startswith("{%") and text.endswith("%}") and len(text) >= 4
 
 
 class JsonataFlow(Struct, frozen=True):

@@ -8,7 +8,8 @@ Rules
 - An execution that ends gets no snapshot for that: the events since the last one are few.
 - `durability=none`: commits are kept back until the execution ends, or until `KEPT_BACK_EVENTS` have gathered.
 - A start whose name is taken leaves the transaction; the others in it are stored all the same.
-- With a file, transactions are made in a thread of their own: the loop waits neither for the disk nor for a lock.
+- With a file, transactions are made in a thread of their own: the loop waits neither for the disk nor for a lock. On
+  a loop that is the engine's own, one execution that runs alone is stored without that detour: nobody else would wait.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from statemachine.errors import ExecutionAlreadyExistsError, ExecutionNotFoundError
+from statemachine.errors import ExecutionAlreadyExistsError, ExecutionNotFoundError, StoreError
 from statemachine.kernel.commands import CloseExecution, Command
 from statemachine.kernel.history import HistoryEvent
 from statemachine.kernel.snapshot import encode_execution
-from statemachine.runtime.driven import Driven, Kept, last_states, state_names
+from statemachine.runtime.driven import Driven, Kept, last_states, note_failure, state_names
 from statemachine.runtime.metrics import MetricsHook
 from statemachine.runtime.threads import Threads
-from statemachine.store.base import Commit, Durability, NewExecution, Settled, Store
+from statemachine.store.base import AtRest, Commit, Durability, NewExecution, Settled, Store
 
 EVENTS_PER_SNAPSHOT = 2_000
 SNAPSHOT_BYTES_PER_EVENT = 32
@@ -50,6 +51,7 @@ def commit_of(
             return None
         events, history = kept.events, kept.history
         driven.kept = None
+    note_failure(driven, history)
     driven.states = last_states(driven, history) if execution.closed else state_names(driven)
     driven.unsaved += len(history) + len(events)
     snapshot = None
@@ -107,21 +109,37 @@ class Turn:
 class Committer:
     """Stores turns."""
 
-    def __init__(self, store: Store, *, in_thread: bool) -> None:
+    def __init__(self, store: Store, *, in_thread: bool, own_loop: bool = False) -> None:
         self._store = store
+        self._own_loop = own_loop
         # Of its own: if it had to wait for a thread that a handler holds, handlers could stop the engine.
         self._thread = Threads("statemachine-commit", 1) if in_thread else None
         self.seconds = 0.0
         """How long the last transaction took."""
 
-    async def commit(self, turn: Turn) -> None:
-        """Store a turn; `turn.refused` has the starts that were left out. Raises StoreError; nothing is stored then."""
+    async def commit(self, turn: Turn, *, alone: bool = False) -> None:
+        """Store a turn; `turn.refused` has the starts that were left out. Nothing else goes on if it is `alone`.
+
+        Raises StoreError; nothing is stored then.
+        """
         if not (turn.begun or turn.commits or turn.settled):
             return
-        if self._thread is None:
+        if self._thread is None or (alone and self._own_loop):
             self._write(turn)
         else:
             await self._thread.call(self._write, turn)
+
+    async def at_rest(self, execution_ids: Sequence[str]) -> dict[str, AtRest]:
+        """See Store.at_rest: read where the loop does not wait for it. Empty if it cannot be read: who needs one then
+        asks for it again, and gets the error."""
+        try:
+            if self._thread is None:
+                found = self._store.at_rest(execution_ids)
+            else:
+                found = await self._thread.call(self._store.at_rest, execution_ids)
+        except StoreError:
+            return {}
+        return found
 
     def close(self) -> None:
         """Store nothing any more."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 from typing import TypeAlias
 
@@ -86,6 +87,8 @@ class Driven:
     """So many of them make the next one due; 0 before the first."""
     states: tuple[str, ...] = ()
     """Names of the states it was in at its last commit."""
+    failed_in: tuple[str, ...] | None = None
+    """Where it failed, once what it has completed is undone because of that."""
     birth: Birth | None = None
     """Until it is stored."""
     kept: Kept | None = None
@@ -105,6 +108,11 @@ class Driven:
         """The execution itself. Not to be asked for while it is parked: `Worker.load` first."""
         assert self.loaded is not None
         return self.loaded
+
+    @property
+    def is_parked(self) -> bool:
+        """Whether it can go on as soon as it is loaded. One that waits for room has first moves to make, too."""
+        return self.loaded is None and not self.waits
 
     def put(self, item: Event | Delivery) -> None:
         """Add to the inbox."""
@@ -161,14 +169,34 @@ def state_names(driven: Driven) -> tuple[str, ...]:
         names[nodes[frame.address].name] = None
         if len(names) == STATES_SHOWN:
             break
-    return tuple(names)
+    return _shared(tuple(names))
+
+
+@lru_cache(maxsize=1_000)
+def _shared(names: tuple[str, ...]) -> tuple[str, ...]:
+    """One tuple for the many executions that are in the same states."""
+    return names
 
 
 def last_states(driven: Driven, history: list[HistoryEvent]) -> tuple[str, ...]:
-    """Where an execution ended: nowhere if it succeeded, else the state that was entered last."""
+    """Where an execution ended: nowhere if it succeeded, else the state that was entered last, but for those that undo
+    what was completed."""
     if driven.execution.status is ExecutionStatus.SUCCEEDED:
         return ()
-    for event in reversed(history):
+    return driven.failed_in or entered_last(reversed(history)) or driven.states
+
+
+def note_failure(driven: Driven, history: list[HistoryEvent]) -> None:
+    """Remember where an execution failed that has begun to undo, which this part of its history tells of."""
+    unwinding = driven.execution.unwinding
+    if unwinding is not None and driven.failed_in is None:
+        before = [event for event in history if event.id <= unwinding.began_at_event]
+        driven.failed_in = entered_last(reversed(before)) or driven.states
+
+
+def entered_last(history: Iterable[HistoryEvent]) -> tuple[str, ...] | None:
+    """The state that was entered last, in a history that is read backwards; None if none was."""
+    for event in history:
         if event.type.endswith("StateEntered") and event.details is not None:
             return (event.details["name"],)
-    return driven.states
+    return None

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from functools import partial
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -18,38 +16,30 @@ from typing import Self
 
 from statemachine.errors import (
     ExecutionAlreadyExistsError,
-    ExecutionNotFoundError,
-    ExecutionOwnedError,
-    Failure,
     StatemachineError,
-    StoreError,
 )
 from statemachine.integrations.objects import ObjectStore, open_objects
 from statemachine.integrations.registry import TaskRegistry
-from statemachine.integrations.results import copy_json, find_fault
-from statemachine.jsonvalue import Document, Json
+from statemachine.jsonvalue import Json
 from statemachine.kernel.commands import ExecutionStatus
-from statemachine.kernel.events import StopRequested, TaskFailed, TaskSucceeded
 from statemachine.kernel.history import HistoryEvent
 from statemachine.kernel.map_runs import MapRun
-from statemachine.kernel.nested import stop_cause
 from statemachine.kernel.tokens import ActivityTask
 from statemachine.limits import AWS_LIMITS, Limits
-from statemachine.program.load import Definition, LoadedDefinition, load_text
-from statemachine.runtime import remote
+from statemachine.program.load import Definition, LoadedDefinition
 from statemachine.runtime.bindings import Bindings, Tasks
 from statemachine.runtime.callbacks import Callbacks
 from statemachine.runtime.clock import Clock, SteadyClock, SystemClock
+from statemachine.runtime.control import Control
 from statemachine.runtime.driven import Driven, Receipt
 from statemachine.runtime.mailbox import Mailbox
 from statemachine.runtime.map_runs import map_runs
-from statemachine.runtime.messages import encode_body
 from statemachine.runtime.metrics import MetricsHook
-from statemachine.runtime.nested import NestedExecutions, orphaned_by
+from statemachine.runtime.nested import NestedExecutions
 from statemachine.runtime.offers import Offers
-from statemachine.runtime.recovery import recover
-from statemachine.runtime.redriving import begin_again, not_redrivable
+from statemachine.runtime.redriving import not_redrivable
 from statemachine.runtime.results import ExecutionResult, result_of, result_of_execution
+from statemachine.runtime.resuming import Resumer
 from statemachine.runtime.starting import (
     Start,
     check_numbers,
@@ -60,27 +50,13 @@ from statemachine.runtime.starting import (
     machine_name_of,
     new_driven,
 )
-from statemachine.runtime.threads import Threads
 from statemachine.runtime.worker import Listener, Worker
 from statemachine.store import open_store
 from statemachine.store.base import Durability, ExecutionRecord, Filter, Page, Store
 from statemachine.store.memory import MemoryStore
 
 DEFAULT_CONCURRENCY = 64
-STARTS_AT_ONCE = 1_000
-REMOTE_CALLS = 16
-LOOK_SECONDS = 0.5
-"""How often an execution that another process drives is looked at."""
-
-
-class ResumeError(StatemachineError):
-    """Some executions could not be resumed; `errors` says why, by id. `resumed` lists those that were."""
-
-    def __init__(self, errors: Mapping[str, StatemachineError], resumed: tuple[str, ...]) -> None:
-        listed = "".join(f"\n{execution_id}: {error}" for execution_id, error in errors.items())
-        super().__init__(f"{len(errors)} of {len(errors) + len(resumed)} executions could not be resumed:{listed}")
-        self.errors = dict(errors)
-        self.resumed = resumed
+STARTS_AT_ONCE = 128
 
 
 class MixedBindingsError(StatemachineError):
@@ -96,7 +72,8 @@ class Engine:
     `activities` the ARNs of those that workers poll (`get_activity_task`). `concurrency` bounds the tasks that run at a
     time, `resource_concurrency` those of a resource, `max_running` the executions that are in memory and do not only
     wait: others wait in the store. `data` is where ItemReader and ResultWriter find their buckets: a
-    folder, ``"s3"``, an ObjectStore, or None for what ``STATEMACHINE_DATA`` says.
+    folder, ``"s3"``, an ObjectStore, or None for what ``STATEMACHINE_DATA`` says. `own_loop` says that the event loop
+    serves nothing but the engine: it may wait for the disk then while a single execution runs, which is quicker.
     """
 
     def __init__(
@@ -114,6 +91,7 @@ class Engine:
         clock: Clock | None = None,
         data: ObjectStore | str | Path | None = None,
         metrics: MetricsHook | None = None,
+        own_loop: bool = False,
     ) -> None:
         check_numbers({"concurrency": concurrency, "max_running": max_running, **(resource_concurrency or {})})
         chosen = Durability(durability)
@@ -135,6 +113,7 @@ class Engine:
             objects=objects,
             max_running=max_running,
             metrics=metrics,
+            own_loop=own_loop,
         )
         in_memory = isinstance(self._store, MemoryStore)
         self._offers = None if in_memory else Offers(self._store)
@@ -142,9 +121,24 @@ class Engine:
         self._bindings = Bindings(tasks, objects, known, self._callbacks.activities)
         self._mailbox = Mailbox(self._worker, self._store)
         self._polls = not in_memory
-        self._threads = Threads("statemachine-remote", REMOTE_CALLS)
+        self._resumer = Resumer(self._worker, self._store, self._clock, self._bindings, self._mailbox)
+        self._control = Control(
+            self._worker,
+            self._store,
+            self._clock,
+            self._bindings,
+            self._callbacks,
+            self._resumer,
+            lambda driven: self._nested.waited_for(driven),  # noqa: PLW0108 - which is made below
+        )
         self._nested = NestedExecutions(
-            self._worker, self._store, self._clock, known, self._begin, self._resume, self._stop_elsewhere
+            self._worker,
+            self._store,
+            self._clock,
+            known,
+            self._begin,
+            self._resumer.resume,
+            self._control.stop_elsewhere,
         )
         self._worker.takers.extend((self._callbacks, self._nested))
 
@@ -174,7 +168,7 @@ class Engine:
             await self._worker.stop(release=not self._owns_store)
             if self._offers is not None:
                 await self._offers.stop()
-            self._threads.close()
+            self._control.close()
             await self._nested.stop()
             await self._bindings.close()
         finally:
@@ -288,16 +282,17 @@ class Engine:
         options["tasks"] = self._bindings.of(options.get("tasks"))
         ids: builtins.list[str] = []
         remaining = iter(inputs)
+        receipts: builtins.list[Receipt] = []
         while batch := list(islice(remaining, STARTS_AT_ONCE)):
-            await self._worker.room()
             starts = [self._checked_start(loaded, each, **options) for each in batch]
-            receipts: builtins.list[Receipt] = []
+            before, receipts = receipts, []
             for start in starts:
                 driven, new = new_driven(start, self._limits, self._clock.now_ms())
                 self._bindings.use(driven, own=own)
                 receipts.append(self._worker.begin_soon(driven, new))
                 ids.append(new.id)
-            await asyncio.gather(*receipts)
+            await asyncio.gather(*before)  # while these are stored, the next ones are made
+        await asyncio.gather(*receipts)
         return ids
 
     async def _begin(self, start: Start, *, own: bool = False) -> Driven | None:
@@ -314,7 +309,7 @@ class Engine:
             if not is_same(existing, new):
                 raise
             if existing.status is ExecutionStatus.RUNNING:
-                self._resume(new.id, start.registry)
+                self._resumer.resume(new.id, start.registry)
             return None
         return driven
 
@@ -350,43 +345,9 @@ class Engine:
         self._worker.require_running()
         registry = self._bindings.of(tasks)
         if execution_id is not None:
-            self._resume(execution_id, registry)
+            self._resumer.resume(execution_id, registry)
             return [execution_id]
-        resumed: list[str] = []
-        errors: dict[str, StatemachineError] = {}
-        for record in self._interrupted():
-            try:
-                self._resume(record.id, registry)
-                resumed.append(record.id)
-            except ExecutionOwnedError:
-                continue
-            except StatemachineError as error:
-                errors[record.id] = error
-        if errors:
-            raise ResumeError(errors, tuple(resumed))
-        return resumed
-
-    def _interrupted(self) -> list[ExecutionRecord]:
-        """The executions that have not ended and are not driven here."""
-        running = Filter(statuses=frozenset({ExecutionStatus.RUNNING}))
-        found: list[ExecutionRecord] = []
-        page = self._store.list(running, 200)
-        while True:
-            found += [each for each in page.records if each.id not in self._worker]
-            if page.cursor is None:
-                return found
-            page = self._store.list(running, 200, page.cursor)
-
-    def _resume(self, execution_id: str, registry: TaskRegistry) -> None:
-        if execution_id not in self._worker:
-            driven = self._claim(execution_id, registry, performs=True)
-            if driven is not None:
-                self._bindings.use(driven)
-                self._worker.drive(driven)
-                self._mailbox.take_over(driven)
-                orphaned = orphaned_by(self._store, self._store.get(execution_id))
-                if orphaned is not None:
-                    self._worker.post(execution_id, StopRequested(self._clock.now_ms(), None, orphaned))
+        return self._resumer.resume_all(registry)
 
     async def redrive(self, execution_id: str, *, tasks: Tasks | None = None) -> str:
         """Begin an execution again that has ended without success, where it was; its id. That it goes on is stored when
@@ -398,48 +359,8 @@ class Engine:
         self._worker.require_running()
         if execution_id in self._worker:
             raise not_redrivable(execution_id, "Execution is RUNNING and cannot be redriven")
-        driven = self._claim(execution_id, self._bindings.of(tasks), performs=True, ended=True)
-        assert driven is not None
-        try:
-            begin_again(self._store, driven, self._clock.now_ms())
-        except BaseException:
-            self._store.release(execution_id)
-            raise
-        self._bindings.use(driven)
-        self._worker.drive(driven)
-        self._mailbox.take_over(driven)
+        self._resumer.redrive(execution_id, self._bindings.of(tasks))
         return execution_id
-
-    def _claim(
-        self, execution_id: str, registry: TaskRegistry, *, performs: bool, ended: bool = False
-    ) -> Driven | None:
-        """Become the writer of an execution and load it; None if it has ended, unless it is wanted all the same.
-
-        Its tasks must be bound if it `performs` them.
-        """
-        recovery = self._store.claim(execution_id)
-        record = recovery.record
-        try:
-            if record.status is not ExecutionStatus.RUNNING and not ended:
-                self._store.release(execution_id)
-                return None
-            program = load_text(recovery.definition).program
-            if performs:
-                self._bindings.require_bound(program, registry)
-            execution = recover(program, recovery, lambda after: self._store.history(execution_id, after))
-        except BaseException:
-            self._store.release(execution_id)
-            raise
-        return Driven(
-            execution_id,
-            program,
-            registry,
-            record.durability,
-            record.sequence,
-            execution,
-            unsaved=len(recovery.events),
-            states=record.states,
-        )
 
     async def stop(
         self,
@@ -458,51 +379,9 @@ class Engine:
         NoAnswerError if that process does not.
         """
         self._worker.require_running()
-        children: list[str] = []
-        why = ""
-        if execution_id not in self._worker:
-            try:
-                driven = self._claim(execution_id, self._bindings.of(tasks), performs=compensate)
-            except ExecutionOwnedError:
-                return await self._stop_owned(execution_id, error, cause, compensate=compensate, tasks=tasks)
-            if driven is not None:
-                children, why = self._nested.waited_for(driven), stop_cause(driven.execution)
-                self._bindings.use(driven)
-                # Unless it compensates, nothing is performed any more: what is outstanding ends with it.
-                self._worker.drive(driven, performs=compensate)
-        self._worker.post(execution_id, StopRequested(self._clock.now_ms(), error, cause, compensate))
-        result = await self.wait(execution_id)
-        for child in children:
-            with suppress(ExecutionNotFoundError):  # not started yet
-                await self.stop(child, None, why)
-        return result
-
-    async def _stop_owned(
-        self, execution_id: str, error: str | None, cause: str | None, *, compensate: bool, tasks: Tasks | None
-    ) -> ExecutionResult:
-        """Have another process stop an execution; this one does if that one has died meanwhile."""
-        stop = partial(remote.stop_execution, compensate=compensate)
-        if await self._elsewhere(stop, execution_id, error, cause) is remote.Sent.LEFT:
-            return await self.stop(execution_id, error, cause, compensate=compensate, tasks=tasks)
-        while (record := self._store.get(execution_id)).status is ExecutionStatus.RUNNING:  # noqa: ASYNC110 - the store tells nobody
-            await asyncio.sleep(LOOK_SECONDS)  # it compensates
-        return result_of(record)
-
-    def _stop_elsewhere(self, execution_id: str, cause: str) -> None:
-        """Ask the process that drives an execution, now or later, to stop it."""
-        self._threads.call(self._send_stop, execution_id, cause)
-
-    def _send_stop(self, execution_id: str, cause: str) -> None:
-        now_ms = self._clock.now_ms()
-        with suppress(StoreError):  # it has ended, or is stopped when it is resumed
-            self._store.send(execution_id, encode_body(StopRequested(now_ms, None, cause)), now_ms)
-
-    async def _elsewhere(self, send: Callable[..., remote.Sent], *arguments: Json) -> remote.Sent:
-        """Send a message to whoever drives an execution, and wait for what comes of it."""
-        sent: remote.Sent = await self._threads.call(
-            partial(send, self._store, *arguments, now_ms=self._clock.now_ms())
-        )
-        return sent
+        registry = self._bindings.of(tasks)
+        await self._control.stop(execution_id, error, cause, compensate=compensate, registry=registry)
+        return await self.wait(execution_id)
 
     async def send_task_success(self, token: str, output: Json = None) -> None:
         """End a task by its token, with JSON data; it is stored when this returns.
@@ -511,29 +390,15 @@ class Engine:
         answer is applied when the execution is resumed. Raises InvalidTokenError, TaskDoesNotExistError,
         TaskTimedOutError, NoAnswerError, and StatemachineError for an output that is not JSON data.
         """
-        fault = find_fault(output)
-        if fault is not None:
-            raise StatemachineError(f"the output is not JSON data: {fault}")
-        document = Document(copy_json(output))
-        if not self._callbacks.drives(token):
-            await self._elsewhere(remote.send_task_success, token, output)
-            return
-        await self._callbacks.send(token, lambda now_ms, operation: TaskSucceeded(now_ms, operation, document))
+        await self._control.send_task_success(token, output)
 
     async def send_task_failure(self, token: str, error: str | None = None, cause: str | None = None) -> None:
         """Fail a task by its token. Raises as `send_task_success`."""
-        if not self._callbacks.drives(token):
-            await self._elsewhere(remote.send_task_failure, token, error, cause)
-            return
-        failure = Failure(error, cause)
-        await self._callbacks.send(token, lambda now_ms, operation: TaskFailed(now_ms, operation, failure))
+        await self._control.send_task_failure(token, error, cause)
 
     async def send_task_heartbeat(self, token: str) -> None:
         """Say that a task is alive. Raises as `send_task_success`."""
-        if not self._callbacks.drives(token):
-            await self._elsewhere(remote.send_task_heartbeat, token)
-            return
-        self._callbacks.heartbeat(token)
+        await self._control.send_task_heartbeat(token)
 
     async def get_activity_task(
         self, activity_arn: str, worker_name: str | None = None, wait_seconds: float = 60.0

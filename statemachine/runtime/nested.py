@@ -7,7 +7,7 @@ Rules
   parents never keep their children from running.
 - A child is stopped when its task is given up (timeout, stop), not when the engine is closed; then both are resumed.
   What gives up the task and what stops the child are stored in one transaction if both are driven here; otherwise the
-  child is sent a message, and one that outlives its parent all the same is stopped when it is resumed.
+  child is sent a message, and one that outlives its task all the same is stopped when it is resumed (orphans.py).
 - A child that cannot go on stops its parent too: both stay in the store as they were.
 - At most `MAX_NESTING` executions wait for one another: a machine that starts itself ends with an error.
 """
@@ -15,14 +15,13 @@ Rules
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from statemachine.errors import (
     RUNTIME,
     ExecutionAlreadyExistsError,
-    ExecutionNotFoundError,
     ExecutionOwnedError,
     Failure,
     KernelError,
@@ -30,11 +29,9 @@ from statemachine.errors import (
     TaskError,
 )
 from statemachine.integrations.registry import TaskRegistry
-from statemachine.jsonvalue import Document
 from statemachine.kernel.commands import ExecutionStatus, ScheduleTask
 from statemachine.kernel.events import StopRequested, TaskEvent, TaskFailed, TaskSubmitted, TaskSucceeded
 from statemachine.kernel.execution import Execution
-from statemachine.kernel.history import HistoryEvent
 from statemachine.kernel.nested import (
     Child,
     StartRequest,
@@ -50,11 +47,10 @@ from statemachine.kernel.nested import (
     waited_for,
     waits_for_child,
 )
-from statemachine.program.load import LoadedDefinition, load_text
+from statemachine.program.load import LoadedDefinition
 from statemachine.program.resources import IntegrationPattern, parse_resource
 from statemachine.runtime.clock import Clock
 from statemachine.runtime.driven import Driven, EngineClosedError
-from statemachine.runtime.recovery import recover
 from statemachine.runtime.starting import Start
 from statemachine.runtime.worker import Worker
 from statemachine.store.base import ExecutionRecord, Store
@@ -259,32 +255,3 @@ def _arn(parent: Execution, request: StartRequest, kind: str) -> str:
     """An ARN in the parent's region and account."""
     prefix = parent.machine_arn.partition(":stateMachine:")[0]
     return f"{prefix}:{kind}:{machine_name(request.machine)}"
-
-
-def orphaned_by(store: Store, child: ExecutionRecord) -> str | None:
-    """Why an execution is to be stopped: the task that waited for it is over, and its stop was lost in a crash. None if
-    nothing of the kind."""
-    if child.parent is None:
-        return None
-    try:
-        recovery = store.recover(child.parent)
-        submitted = _was_waited_for(store.history(child.parent, reverse=True), child.id)
-    except ExecutionNotFoundError:
-        return None  # its parent was removed: long ended
-    if not submitted:
-        return None
-    parent = recover(load_text(recovery.definition).program, recovery, None)
-    still = any(name == child.id for _, name in waited_for(parent))
-    return None if still else stop_cause(parent)
-
-
-def _was_waited_for(history: Iterable[HistoryEvent], child: str) -> bool:
-    """Whether a task of this history waited for a child (``.sync``)."""
-    for event in history:
-        details = event.details
-        if event.type == "TaskSubmitted" and details is not None and ".sync" in str(details.get("resource")):
-            output = details.get("output")
-            value = output.value if isinstance(output, Document) else None
-            if isinstance(value, dict) and str(value.get("ExecutionArn")).rpartition(":")[2] == child:
-                return True
-    return False

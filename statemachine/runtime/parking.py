@@ -20,7 +20,7 @@ from statemachine.runtime.driven import Driven
 from statemachine.runtime.recovery import recover
 from statemachine.store.base import Durability, Store
 
-AT_REST = 250
+AT_REST = 128
 REST_SECONDS = 30.0
 SOON_MS = 100
 

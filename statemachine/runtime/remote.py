@@ -43,7 +43,6 @@ OWNER_SECONDS = 1.0
 """How often it is looked whether the owner still lives."""
 POLL_SECONDS = 0.1
 """How often an activity is asked for a task."""
-ABANDONED = 1_000_000
 
 
 class Sent(Enum):
@@ -193,6 +192,4 @@ def send(store: Store, execution_id: str, body: Body, now_ms: int) -> Sent:
 
 def is_driven(store: Store, execution_id: str) -> bool:
     """Whether a living process drives an execution. Raises ExecutionNotFoundError."""
-    if store.get(execution_id).owner is None:
-        return False
-    return execution_id not in store.abandoned(ABANDONED)
+    return store.is_driven(execution_id)

@@ -15,7 +15,7 @@ from statemachine.integrations.registry import TaskRegistry
 from statemachine.integrations.results import copy_json, find_fault
 from statemachine.jsonvalue import Document, Json
 from statemachine.kernel.advance import new_execution
-from statemachine.kernel.snapshot import encode_execution
+from statemachine.kernel.snapshot import encode_new_execution
 from statemachine.limits import Limits
 from statemachine.program.load import Definition, LoadedDefinition, load
 from statemachine.runtime.driven import Driven
@@ -65,7 +65,7 @@ def new_driven(start: Start, limits: Limits, now_ms: int) -> tuple[Driven, NewEx
         input=start.input,
         durability=start.durability,
         started_ms=now_ms,
-        snapshot=encode_execution(execution),
+        snapshot=encode_new_execution(execution),
         tasks_source=start.tasks_source,
         parent=start.parent,
     )

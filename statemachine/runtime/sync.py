@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -32,7 +32,7 @@ class SyncEngine:
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        self._engine = Engine(*args, **options)
+        self._engine = Engine(*args, **{"own_loop": True, **options})
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -52,11 +52,20 @@ class SyncEngine:
 
     def close(self) -> None:
         """See `Engine.close`. The context manager does it."""
+        self._end(self._engine.close)
+
+    def drain(self, timeout_seconds: float = 30.0) -> bool:
+        """See `Engine.drain`. True if it was closed before."""
+        in_time = self._end(lambda: self._engine.drain(timeout_seconds))
+        return in_time is not False
+
+    def _end(self, close: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
+        """Close the engine, and end its thread and its loop."""
         loop, thread = self._loop, self._thread
         if loop is None or thread is None or loop.is_closed():
-            return
+            return None
         try:
-            self._call(self._engine.close())
+            return self._call(close())
         finally:
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
@@ -82,6 +91,10 @@ class SyncEngine:
     def start(self, definition: Definition, input: Json = None, **options: Any) -> str:
         """See `Engine.start`."""
         return self._call(self._engine.start(definition, input, **options))
+
+    def start_many(self, definition: Definition, inputs: Iterable[Json], **options: Any) -> builtins.list[str]:
+        """See `Engine.start_many`."""
+        return self._call(self._engine.start_many(definition, inputs, **options))
 
     def wait(self, execution_id: str, timeout_seconds: float | None = None) -> ExecutionResult:
         """See `Engine.wait`. Raises TimeoutError if it has not ended by then; it goes on."""

@@ -18,8 +18,6 @@ Rules
 - What a step gives up of other executions (children) ends in the same transaction as far as they are driven here.
 - A listener that raises is dropped; it harms nothing else.
 - Stopping ends the turn that is going on, its commit included. Waiters are told.
-- At most `max_running` executions are in memory and not at rest; others that are started or resumed wait in the store.
-  One that another waits for never does.
 """
 
 from __future__ import annotations
@@ -29,6 +27,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from itertools import islice
 from typing import assert_never
 
 from statemachine.errors import ExecutionAlreadyExistsError, StatemachineError, StoreError, TaskTimedOutError
@@ -51,22 +50,23 @@ from statemachine.kernel.snapshot import encode_event
 from statemachine.runtime.clock import Clock
 from statemachine.runtime.committing import Advanced, Committer, Turn, commit_of, measure_turn
 from statemachine.runtime.driven import Birth, Delivery, Driven, EngineClosedError, Receipt, give, is_late
-from statemachine.runtime.garbage import garbage_later
+from statemachine.runtime.garbage import Garbage
 from statemachine.runtime.messages import encode_refusal
 from statemachine.runtime.metrics import MetricsHook
-from statemachine.runtime.parking import AT_REST, REST_SECONDS, Resting, is_due_soon, load_parked
 from statemachine.runtime.performing import Performer, TaskTaker
 from statemachine.runtime.recovery import first_moves
+from statemachine.runtime.residency import Residency
+from statemachine.runtime.starters import Starters
 from statemachine.runtime.tasks import Tasks
 from statemachine.runtime.timers import Timers
 from statemachine.runtime.transfers import Transfers
-from statemachine.store.base import Durability, NewExecution, Settled, Store
+from statemachine.store.base import NewExecution, Settled, Store
 
 EVENTS_PER_TURN = 64
 HISTORY_PER_TURN = 5_000
 EXECUTIONS_PER_TURN = 128
 BEGINS_PER_TURN = 32
-BEGINS_WAITING = 4 * EXECUTIONS_PER_TURN
+BEGINS_WAITING = 2 * EXECUTIONS_PER_TURN
 """So many are in memory before they are stored: who starts more waits until they are."""
 DRAIN_LOOK_SECONDS = 0.01
 REMEMBERED_ERRORS = 1_000
@@ -90,6 +90,7 @@ class Worker:
         concurrency: int,
         per_resource: Mapping[str, int] | None = None,
         commit_in_thread: bool,
+        own_loop: bool = False,
         objects: ObjectStore | None = None,
         max_running: int | None = None,
         metrics: MetricsHook | None = None,
@@ -97,21 +98,14 @@ class Worker:
         self._store = store
         self._metrics = metrics
         self._clock = clock
-        self._committer = Committer(store, in_thread=commit_in_thread)
+        self._committer = Committer(store, in_thread=commit_in_thread, own_loop=own_loop)
         self._driven: dict[str, Driven] = {}
         self._errors: dict[str, Exception] = {}
         self._runnable: deque[Driven] = deque()
         self._urgent: deque[Driven] = deque()
         """To be advanced in the turn that is going on."""
         self._begins: deque[Driven] = deque()
-        self._starters: deque[Receipt] = deque()
-        """Those that wait until they may start an execution."""
-        self._waiting: deque[Driven] = deque()
-        """In the store until there is room."""
-        self._max_running = max_running
-        self._in_memory = 0
-        self._resting = Resting(lambda: asyncio.get_running_loop().time())
-        self._sweep: asyncio.TimerHandle | None = None
+        self._starters = Starters(BEGINS_WAITING)
         self._settled: list[Settled] = []
         self._wake = asyncio.Event()
         self.performer = Performer(
@@ -122,6 +116,14 @@ class Worker:
             Tasks(clock, self.answer, concurrency=concurrency, per_resource=per_resource, metrics=metrics),
             Transfers(clock, self.post, objects),
         )
+        self._residency = Residency(
+            store,
+            max_running,
+            is_at_rest=self.performer.is_at_rest,
+            give_turn=self._enqueue,
+            begin=self._make_first_moves,
+        )
+        self._garbage = Garbage()
         self._loop_task: asyncio.Task[None] | None = None
         self._stopping = False
         self._draining = False
@@ -176,35 +178,27 @@ class Worker:
         self._wake.set()
         if self._loop_task is not None:
             await asyncio.gather(self._loop_task, return_exceptions=True)
-        if self._sweep is not None:
-            self._sweep.cancel()
+        self._residency.stop()
         await self.performer.stop()
         self._committer.close()
+        stored: list[str] = []
         for driven in list(self._driven.values()):
             what = "had ended; it can be resumed" if driven.birth is None else "was stored"
+            if driven.birth is None:
+                stored.append(driven.id)
             self._leave(driven, EngineClosedError(f"the engine was closed before execution {driven.id} {what}"))
-            if release and driven.birth is None:
-                with suppress(StoreError):
-                    self._store.release(driven.id)
-        self._let_start(len(self._starters))  # they are told that it has stopped
-        for queue in (self._runnable, self._urgent, self._begins, self._waiting):
+        if release and stored:
+            with suppress(StoreError):
+                self._store.release(*stored)
+        self._starters.let_all_in()
+        for queue in (self._runnable, self._urgent, self._begins):
             queue.clear()
 
     # -- what comes from outside -------------------------------------------------------------------------------
 
     async def room(self) -> None:
         """Wait while more executions are about to begin than should be in memory."""
-        if self._starters or len(self._begins) >= BEGINS_WAITING:
-            starter = asyncio.get_running_loop().create_future()
-            self._starters.append(starter)
-            await starter
-
-    def _let_start(self, most: int) -> None:
-        """Let some of those go on that wait until they may start an execution."""
-        while self._starters and most > 0:
-            starter = self._starters.popleft()
-            most -= not starter.done()
-            give(starter)
+        await self._starters.wait(len(self._begins))
 
     async def begin(self, driven: Driven, new: NewExecution) -> None:
         """Store a new execution and drive it. It is stored when this returns.
@@ -240,15 +234,14 @@ class Worker:
         self.require_running()
         self._errors.pop(driven.id, None)
         self._driven[driven.id] = driven
-        if performs and driven.nesting == 0 and self._is_full():
-            driven.loaded, driven.waits = None, True
-            self._waiting.append(driven)
+        if performs and not self._residency.has_room_for(driven):
+            self._residency.wait(driven)
         else:
-            self._in_memory += 1
+            self._residency.came()
             self._make_first_moves(driven, performs=performs)
         for event in events:
             self.post(driven.id, event)
-        self._rest(driven)
+        self._residency.rest(driven)
 
     def _make_first_moves(self, driven: Driven, *, performs: bool = True) -> None:
         commands, events = first_moves(driven.execution, self._clock.now_ms())
@@ -303,15 +296,7 @@ class Worker:
 
     def load(self, driven: Driven) -> Execution:
         """The execution, from the store if it is parked or waits there. Raises StoreError."""
-        execution = driven.loaded
-        if execution is None:
-            execution = driven.loaded = load_parked(self._store, driven)
-            self._in_memory += 1
-            if driven.waits:
-                driven.waits = False
-                self._make_first_moves(driven)
-            self._rest(driven)
-        return execution
+        return self._residency.load(driven)
 
     def answer(self, execution_id: str, event: TaskEvent) -> None:
         """Post what came of a task that this process performs."""
@@ -334,8 +319,7 @@ class Worker:
                 self.post(execution_id, fired)
 
     def _enqueue(self, driven: Driven) -> None:
-        self._resting.discard(driven)
-        driven.parks = False
+        self._residency.stir(driven)
         if not driven.queued and driven.birth is None:
             driven.queued = True
             self._runnable.append(driven)
@@ -347,31 +331,41 @@ class Worker:
         try:
             while not self._stopping:
                 if self._runnable or self._begins or self._settled:
+                    self._garbage.postpone()
                     await self._turn()
+                    self._garbage.allow_if_due()
                     await asyncio.sleep(0)
                 else:
+                    self._garbage.allow()
                     self._wake.clear()
                     await self._wake.wait()
         except Exception as error:
             logger.exception("the worker stopped")
             self._failure = error
-            self._let_start(len(self._starters))
+            self._starters.let_all_in()
             for driven in list(self._driven.values()):
                 self._give_up(driven, error)
+        finally:
+            self._garbage.allow()
 
     async def _turn(self) -> None:
         """Advance those that are ready, commit, perform."""
         turn = Turn()
-        with garbage_later():
-            self._gather(turn)
-        await self._committer.commit(turn)
+        parked = [each for each in islice(self._runnable, EXECUTIONS_PER_TURN) if each.is_parked]
+        states = await self._committer.at_rest([each.id for each in parked]) if parked else {}
+        self._residency.take_back([each for each in parked if self._driven.get(each.id) is each], states)
+        self._gather(turn)
+        await self._committer.commit(turn, alone=self._is_alone(turn))
         if self._metrics is not None:
             self._measure(self._metrics, turn)
         if turn.begun or turn.refused:
             self._tell_starters(turn)
             await asyncio.sleep(0)  # who starts an execution knows that before anybody hears of it
-        with garbage_later():
-            self._follow_up(turn)
+        self._follow_up(turn)
+
+    def _is_alone(self, turn: Turn) -> bool:
+        """Whether nothing could go on while this turn is stored."""
+        return len(turn.advanced) == 1 and not (self._runnable or self._begins or len(self.performer.tasks))
 
     def _gather(self, turn: Turn) -> None:
         """Advance those that are ready, and some that begin."""
@@ -386,13 +380,13 @@ class Worker:
         while self._begins and room > 0 and turn.made < until:
             self._take(turn, self._begins.popleft())
             room -= 1
-        self._let_start(BEGINS_WAITING - len(self._begins))
+        self._starters.let_in(len(self._begins))
         turn.settled, self._settled = self._settled, []
 
     def _measure(self, metrics: MetricsHook, turn: Turn) -> None:
         measure_turn(metrics, turn, self._committer.seconds)
         metrics.set("statemachine_driven", len(self._driven))
-        metrics.set("statemachine_parked", len(self._driven) - self._in_memory - len(self._begins))
+        metrics.set("statemachine_parked", len(self._driven) - self._residency.in_memory - len(self._begins))
         tasks = self.performer.tasks
         metrics.set("statemachine_tasks_running", tasks.running)
         metrics.set("statemachine_tasks_waiting", len(tasks) - tasks.running)
@@ -410,8 +404,8 @@ class Worker:
             return  # it ended in the last turn, and what came meanwhile is too late
         if driven.birth is not None:
             turn.begun[driven.id] = driven.birth.new
-            waits = driven.nesting == 0 and self._is_full()
-            self._in_memory += 1
+            waits = not self._residency.has_room_for(driven)
+            self._residency.came()
             if waits:
                 turn.advanced.append(Advanced(driven, waits=True))
                 return
@@ -421,7 +415,7 @@ class Worker:
             execution = self.load(driven)
             commands, events, history = self._apply(driven, execution)
             rests = not execution.closed and self.performer.is_at_rest(driven, execution)
-            parks = driven.parks or (rests and self._parks_at_once(driven, execution, commands))
+            parks = driven.parks or (rests and self._residency.parks_at_once(driven, execution, commands))
             settled = tuple(Settled(each.message) for each in driven.accepted or () if each.message is not None)
             commit = commit_of(driven, events, history, settled, parks=parks) if events or parks else None
         except Exception as error:
@@ -471,6 +465,7 @@ class Worker:
 
     def _follow_up(self, turn: Turn) -> None:
         """A turn is stored: tell who waits, and act."""
+        newest = {each.driven: each for each in turn.advanced}  # one that was stopped in its own turn is there twice
         for each in turn.advanced:
             driven = each.driven
             if each.error is not None:
@@ -487,16 +482,15 @@ class Worker:
                 self._tell(driven.execution, each.history)
             for command in each.commands:
                 self._perform(driven, command)
-            if self._driven.get(driven.id) is not driven:
+            if self._driven.get(driven.id) is not driven or newest[driven] is not each:
                 continue
             if driven.inbox:
                 self._enqueue(driven)
             elif each.parks:
-                self._park(driven)
+                self._residency.park(driven)
             else:
-                self._rest(driven)
-        if self._waiting:
-            self._admit()
+                self._residency.rest(driven)
+        self._admit()
 
     def _tell_starters(self, turn: Turn) -> None:
         """Starts are stored, or refused."""
@@ -514,9 +508,8 @@ class Worker:
         """An execution that was stored waits until there is room, or until something comes for it."""
         assert driven.inbox is not None
         driven.inbox.popleft()  # to begin is its first move then
-        driven.loaded, driven.waits = None, True
-        self._in_memory -= 1
-        self._waiting.append(driven)
+        self._residency.left(driven)
+        self._residency.wait(driven)
         if driven.inbox:
             self._enqueue(driven)
 
@@ -542,59 +535,13 @@ class Worker:
             case _:
                 assert_never(command)
 
-    # -- who stays in memory -----------------------------------------------------------------------------------
-
-    def _is_full(self) -> bool:
-        return self._max_running is not None and self._in_memory - len(self._resting) >= self._max_running
-
     def _admit(self) -> None:
         """Load executions that wait in the store while there is room."""
-        while self._waiting and not self._is_full():
-            driven = self._waiting.popleft()
-            if driven.waits and self._driven.get(driven.id) is driven:
-                try:
-                    self.load(driven)
-                except StatemachineError as error:
-                    self.give_up(driven.id, error)
-
-    def _parks_at_once(self, driven: Driven, execution: Execution, commands: list[Command]) -> bool:
-        return (
-            len(self._resting) >= AT_REST
-            and driven.durability is not Durability.NONE
-            and not is_due_soon(execution)
-            and all(isinstance(each, StartTimer | CancelOperation) for each in commands)
-        )
-
-    def _rest(self, driven: Driven) -> None:
-        """Note that an execution is at rest, if it is, and make room for it."""
-        execution = driven.loaded
-        if execution is None or driven.queued or not self.performer.is_at_rest(driven, execution):
-            return
-        self._resting.add(driven)
-        if len(self._resting) > AT_REST:
-            self._park_some()
-        elif self._sweep is None:
-            self._sweep = asyncio.get_running_loop().call_later(REST_SECONDS, self._sweep_up)
-
-    def _sweep_up(self) -> None:
-        self._park_some()
-        loop = asyncio.get_running_loop()
-        self._sweep = loop.call_later(REST_SECONDS, self._sweep_up) if len(self._resting) else None
-
-    def _park_some(self) -> None:
-        """Park those that are at rest for longest: at once if their snapshot is their last state."""
-        for driven in self._resting.parkable():
-            if driven.unsaved == 0 and driven.snapshot_every:
-                self._park(driven)
-            else:
-                self._enqueue(driven)
-                driven.parks = True
-
-    def _park(self, driven: Driven) -> None:
-        self._resting.discard(driven)
-        driven.loaded = driven.inbox = None
-        driven.parks = False
-        self._in_memory -= 1
+        while (driven := self._residency.next_with_room()) is not None:
+            try:
+                self.load(driven)
+            except StatemachineError as error:
+                self.give_up(driven.id, error)
 
     # -- the end -----------------------------------------------------------------------------------------------
 
@@ -619,9 +566,7 @@ class Worker:
     def _leave(self, driven: Driven, error: Exception | None) -> None:
         """Drive it no more, and tell those that wait."""
         self._driven.pop(driven.id, None)
-        self._resting.discard(driven)
-        if driven.loaded is not None:
-            self._in_memory -= 1
+        self._residency.left(driven)
         give(driven.closed, error)
         if driven.birth is not None:
             give(driven.birth.stored, error)

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from statemachine.errors import Failure
 from statemachine.jsonvalue import Document
@@ -180,6 +180,14 @@ class Recovery:
     events: tuple[bytes, ...]
 
 
+class AtRest(NamedTuple):
+    """The last state of an execution."""
+
+    sequence: int
+    """How many events its journal holds."""
+    snapshot: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Statistics:
     """How much a store holds."""
@@ -220,14 +228,18 @@ class Store(Protocol):
         Raises ExecutionNotFoundError, or ExecutionOwnedError while a living process owns it.
         """
 
-    def release(self, execution_id: str) -> None:
-        """Give up writing to it. Not needed after it has ended."""
+    def release(self, *execution_ids: str) -> None:
+        """Give up writing to executions. Not needed after they have ended."""
 
     def recover(self, execution_id: str, from_start: bool = False) -> Recovery:
         """The same data as `claim`, for a reader; with the snapshot before the first event if `from_start`.
 
         Raises ExecutionNotFoundError.
         """
+
+    def at_rest(self, execution_ids: Sequence[str]) -> dict[str, AtRest]:
+        """Those of these executions whose newest snapshot is their last state: with it, nothing else is needed to go
+        on. For a writer that knows the rest of them."""
 
     def get(self, execution_id: str) -> ExecutionRecord:
         """One execution. Raises ExecutionNotFoundError."""
@@ -243,6 +255,9 @@ class Store(Protocol):
 
     def count(self, where: Filter = ...) -> Sequence[Group]:
         """How many executions there are, by machine, status and error: groups in the order of these."""
+
+    def is_driven(self, execution_id: str) -> bool:
+        """Whether a living process owns an execution. Raises ExecutionNotFoundError."""
 
     def abandoned(self, limit: int = 1_000) -> Sequence[str]:
         """Executions that have not ended and that no living process drives, oldest first."""

@@ -34,8 +34,8 @@ WAL_PAGES: Final = 4_000
 """Pages of log after which a commit moves it into the file."""
 WAL_BYTES: Final = 67_108_864
 """What is left of the log's file when it has been larger."""
-CACHE_KIB: Final = 16_384
-"""The writer's page cache."""
+CACHE_KIB: Final = 4_096
+"""The writer's page cache: small, for it counts in what executions that wait take."""
 
 _RETRY_SECONDS: Final = 0.005
 

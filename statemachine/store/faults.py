@@ -9,7 +9,8 @@ from statemachine.errors import StoreError
 
 _ADVICE: Final = {
     sqlite3.SQLITE_FULL: "the disk is full; free some space, or remove old executions with `statemachine prune`",
-    sqlite3.SQLITE_IOERR: "the disk reported an error; check the disk, its quota and that the file is still there",
+    sqlite3.SQLITE_IOERR: "the disk reported an error; check the disk, its free space and quota, and that the file is "
+    "still there",
     sqlite3.SQLITE_CORRUPT: "the file is damaged; restore it from a copy, or save what is readable with "
     "`sqlite3 FILE .recover` and move the damaged file away",
     sqlite3.SQLITE_NOTADB: "the file is not a store; name another one with --store or STATEMACHINE_STORE",

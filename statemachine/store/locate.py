@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from statemachine.errors import StoreError
 from statemachine.store.base import Store
 
 ENVIRONMENT: Final = "STATEMACHINE_STORE"
@@ -34,3 +36,15 @@ def open_store(location: str | Path | None = None, *, create: bool = True, read_
     from statemachine.store.sqlite import SqliteStore
 
     return SqliteStore(Path(found).expanduser(), create=create, read_only=read_only)
+
+
+def open_to_read(location: str | Path | None = None) -> Store:
+    """Open a store that is there for who only reads: also where nothing may be written, and brought up to date where
+    it may. Raises StoreError.
+    """
+    try:
+        return open_store(location, create=False)
+    except StoreError:
+        with suppress(StoreError):
+            return open_store(location, read_only=True)
+        raise

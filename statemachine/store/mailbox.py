@@ -25,6 +25,7 @@ UNCOLLECTED_MS: Final = 3_600_000
 """How long what became of a message is kept for its sender."""
 
 _MESSAGES: Final = "SELECT messages.id, executions.id, body, sent_ms FROM messages JOIN executions ON key = execution"
+_IS_EMPTY: Final = "SELECT NOT EXISTS (SELECT 1 FROM messages) AND NOT EXISTS (SELECT 1 FROM offers)"
 _FIRST_OFFER: Final = (
     "SELECT execution, operation FROM offers WHERE activity = ? AND taken = 0 "
     "ORDER BY offered_ms, execution, operation LIMIT 1"
@@ -65,9 +66,9 @@ def read_messages(
 
 
 def settle(connection: sqlite3.Connection, settled: Iterable[Settled]) -> None:
-    """See Store.settle."""
+    """See Store.settle. What was settled before stays as it was told."""
     connection.executemany(
-        "UPDATE messages SET settled = 1, refusal = ?, body = x'' WHERE id = ?",
+        "UPDATE messages SET settled = 1, refusal = ?, body = x'' WHERE id = ? AND settled = 0",
         [(each.refusal, each.message) for each in settled],
     )
 
@@ -133,6 +134,8 @@ def take_offer(connection: sqlite3.Connection, activity: str) -> Offer | None:
 
 def forget_executions(connection: sqlite3.Connection, keys: Iterable[int], *, settled_too: bool = False) -> None:
     """Remove what waits for executions that have ended, or (`settled_too`) all about those that are removed."""
+    if connection.execute(_IS_EMPTY).fetchone()[0]:
+        return
     of_keys: list[tuple[Any, ...]] = [(key,) for key in keys]
     waiting = "" if settled_too else " AND settled = 0"
     connection.executemany(f"DELETE FROM messages WHERE execution = ?{waiting}", of_keys)  # noqa: S608 - constants only

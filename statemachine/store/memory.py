@@ -18,6 +18,7 @@ from statemachine.errors import ExecutionNotFoundError, StoreError
 from statemachine.kernel.commands import ExecutionStatus
 from statemachine.kernel.history import HistoryEvent
 from statemachine.store.base import (
+    AtRest,
     Commit,
     ExecutionRecord,
     Filter,
@@ -135,13 +136,19 @@ class MemoryStore:
             self._find(execution_id).owner = OWNER
             return self.recover(execution_id)
 
-    def release(self, execution_id: str) -> None:
+    def release(self, *execution_ids: str) -> None:
         """See Store.release."""
         with self._lock:
             self._check_open()
-            stored = self._executions.get(execution_id)
-            if stored is not None:
-                stored.owner = None
+            for each in execution_ids:
+                stored = self._executions.get(each)
+                if stored is not None:
+                    stored.owner = None
+
+    def is_driven(self, execution_id: str) -> bool:
+        """See Store.is_driven."""
+        with self._lock:
+            return self._find(execution_id).owner is not None
 
     def abandoned(self, limit: int = 1_000) -> list[str]:
         """See Store.abandoned."""
@@ -203,6 +210,14 @@ class MemoryStore:
         """See Store.recover."""
         with self._lock:
             return self._find(execution_id).recovery(from_start=from_start)
+
+    def at_rest(self, execution_ids: Sequence[str]) -> dict[str, AtRest]:
+        """See Store.at_rest."""
+        with self._lock:
+            self._check_open()
+            known = (self._executions.get(each) for each in execution_ids)
+            snapshots = ((each, each.at_rest()) for each in known if each is not None)
+            return {each.id: AtRest(each.sequence, snapshot) for each, snapshot in snapshots if snapshot is not None}
 
     def get(self, execution_id: str) -> ExecutionRecord:
         """See Store.get."""

@@ -53,6 +53,8 @@ class _Packed(NamedTuple):
     events: bytes | None
     history: bytes | None
     texts: bytes
+    number: int
+    before: _Packed | None
 
 
 class StoredExecution:
@@ -89,7 +91,8 @@ class StoredExecution:
         self._origin = _compress(new.snapshot, definition.dictionary)
         self._snapshot: bytes | None = None
         self._snapshot_sequence = 0
-        self._packed: tuple[_Packed, ...] = ()
+        self._packed: _Packed | None = None
+        """What was packed last."""
         # None of these stands for an empty list.
         self._events: list[bytes] | None = None
         self._history: list[HistoryEvent] | None = None
@@ -174,14 +177,20 @@ class StoredExecution:
             known = [(self._input, INPUT)] if isinstance(self._input, Document) else []
             if output is not None:
                 known.append((output, OUTPUT))
-            segments, _ = encoder.encode(len(self._packed), self._history, known)
+            number = 0 if self._packed is None else self._packed.number + 1
+            segments, _ = encoder.encode(number, self._history, known)
             self._input = self._document().encoded
             for each in segments:
-                self._packed += (_Packed(sequence, each.first_id, events, each.history, each.texts),)
+                self._add(sequence, each.first_id, events, each.history, each.texts)
                 sequence, events = self.sequence, None
         elif events is not None:
-            self._packed += (_Packed(sequence, self.history_length + 1, events, None, b""),)
+            self._add(sequence, self.history_length + 1, events, None, b"")
         self._events = self._history = None
+
+    def _add(self, sequence: int, first_id: int, events: bytes | None, history: bytes | None, texts: bytes) -> None:
+        last = self._packed
+        number = 0 if last is None else last.number + 1
+        self._packed = _Packed(sequence, first_id, events, history, texts, number, last)
 
     def recovery(self, *, from_start: bool) -> Recovery:
         """A snapshot and the events after it."""
@@ -206,18 +215,17 @@ class StoredExecution:
         found = [tuple(self._events or ())]
         end = self.sequence - len(found[0])
         found[0] = found[0][max(0, after - end) :]
-        for each in reversed(self._packed):
-            if end <= after:
-                break
+        each = self._packed
+        while each is not None and end > after:
             if each.events is not None:
                 found.append(tuple(decode_events(each.events, LOCATION)[max(0, after - each.sequence) :]))
-            end = each.sequence
+            end, each = each.sequence, each.before
         return tuple(event for events in reversed(found) for event in events)
 
     def history(self, after: int, limit: int | None, *, reverse: bool) -> Iterator[HistoryEvent]:
         """History events (see Store.history)."""
         # Taken now: what is added later is no part of what is read.
-        packed, newest = self._packed, self._history or []
+        packed, newest = self._all_packed(), self._history or []
         first, last = 0, len(newest)
         if after and reverse:
             last = bisect_left(newest, after, key=_id)
@@ -229,7 +237,15 @@ class StoredExecution:
         found = chain(newer, older) if reverse else chain(older, newer)
         return found if limit is None else islice(found, max(0, limit))
 
-    def _unpacked(self, packed: tuple[_Packed, ...], after: int, *, reverse: bool) -> Iterator[HistoryEvent]:
+    def _all_packed(self) -> list[_Packed]:
+        found: list[_Packed] = []
+        each = self._packed
+        while each is not None:
+            found.append(each)
+            each = each.before
+        return found[::-1]
+
+    def _unpacked(self, packed: list[_Packed], after: int, *, reverse: bool) -> Iterator[HistoryEvent]:
         output = None if self._output is None else StoredDocument(self._output)
         documents = self._document(), output
         decoder = SegmentDecoder(

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from statemachine.errors import StoreError
+from statemachine.store.checks import damaged
 
 APPLICATION_ID: Final = int.from_bytes(b"aslm")
 
@@ -104,6 +105,9 @@ STEPS: Final = (
 """Step n makes version n + 1 of version n."""
 
 Steps = Sequence[Sequence[str]]
+_SCHEMA: Final = (
+    "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%' ORDER BY type, name"
+)
 
 
 def version(connection: sqlite3.Connection, location: str, steps: Steps = STEPS) -> int:
@@ -149,3 +153,15 @@ def migrate(connection: sqlite3.Connection, location: str, steps: Steps = STEPS)
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def check_schema(connection: sqlite3.Connection, location: str) -> None:
+    """Raise StoreError unless the database has the tables and indexes that the steps make, to the letter."""
+    fresh = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        migrate(fresh, location)
+        wanted, found = (each.execute(_SCHEMA).fetchall() for each in (fresh, connection))
+    finally:
+        fresh.close()
+    if found != wanted:
+        raise damaged(location, "its tables are not those that were made")

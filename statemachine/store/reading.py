@@ -18,7 +18,7 @@ import msgspec
 from statemachine.errors import ExecutionNotFoundError
 from statemachine.jsonvalue import Document
 from statemachine.kernel.history import HistoryEvent
-from statemachine.store.base import ExecutionRecord, Recovery
+from statemachine.store.base import AtRest, ExecutionRecord, Recovery
 from statemachine.store.checks import MAX_CANDIDATES, damaged, no_definition, not_found, only_candidate
 from statemachine.store.connections import Connections
 from statemachine.store.rows import NUMBER_BITS, SELECT_RECORD, bind_text, number_of, place, read_record, read_text
@@ -26,6 +26,7 @@ from statemachine.store.segments import SegmentDecoder, StoredDocument
 
 CHUNK_SEGMENTS: Final = 32
 CHUNK_EVENTS: Final = 256
+CHUNK_EXECUTIONS: Final = 256
 
 SELECT_OWNERS: Final = "SELECT DISTINCT owner FROM executions WHERE status = 'RUNNING'"
 """The owners of all executions that have not ended, None for those that have none."""
@@ -39,6 +40,29 @@ def find_record(connection: sqlite3.Connection, execution_id: str, location: str
     if row is None:
         raise not_found(execution_id, location)
     return row[0], read_record(row, location)
+
+
+def find_owner(connection: sqlite3.Connection, execution_id: str, location: str) -> str | None:
+    """Who owns an execution. Raises ExecutionNotFoundError."""
+    row = connection.execute("SELECT owner FROM executions WHERE id = ?", (bind_text(execution_id),)).fetchone()
+    if row is None:
+        raise not_found(execution_id, location)
+    owner: str | None = row[0]
+    return owner
+
+
+def read_at_rest(connection: sqlite3.Connection, execution_ids: Sequence[str]) -> dict[str, AtRest]:
+    """The last states of executions (see Store.at_rest)."""
+    found: dict[str, AtRest] = {}
+    for first in range(0, len(execution_ids), CHUNK_EXECUTIONS):
+        names = [bind_text(each) for each in execution_ids[first : first + CHUNK_EXECUTIONS]]
+        rows = connection.execute(
+            "SELECT id, snapshots.sequence, snapshot FROM executions JOIN snapshots ON execution = key "  # noqa: S608 - marks only
+            f"WHERE snapshots.sequence = executions.sequence AND id IN ({', '.join('?' * len(names))})",
+            names,
+        )
+        found.update((read_text(name), AtRest(sequence, snapshot)) for name, sequence, snapshot in rows)
+    return found
 
 
 def find_key(connection: sqlite3.Connection, execution_id: str, location: str) -> int:

@@ -24,6 +24,7 @@ from statemachine.kernel.commands import ExecutionStatus
 from statemachine.kernel.history import HistoryEvent
 from statemachine.store import mailbox, reading
 from statemachine.store.base import (
+    AtRest,
     Commit,
     Durability,
     ExecutionRecord,
@@ -39,6 +40,7 @@ from statemachine.store.base import (
 )
 from statemachine.store.checks import already_exists, check_history, damaged, not_claimed, out_of_sequence
 from statemachine.store.connections import Connections
+from statemachine.store.migrations import check_schema
 from statemachine.store.owners import Owner
 from statemachine.store.rows import bind_failure, bind_json, bind_text, count_groups, list_page, place
 from statemachine.store.segments import INPUT, OUTPUT, Placed, SegmentEncoder
@@ -212,6 +214,7 @@ class SqliteStore:
         sequence += len(commit.events)
         if commit.snapshot is not None:
             rows.snapshots.append((key, sequence, segment, commit.snapshot))
+            input_ = last = None  # what comes next was read from the snapshot, or it is long until then
         start = (sequence, length, commit.updated_ms, bind_json(commit.states), commit.next_deadline_ms)
         end = (key, owner, position.sequence)
         if running and is_running:
@@ -281,12 +284,22 @@ class SqliteStore:
                 "end that process, or let it finish"
             )
 
-    def release(self, execution_id: str) -> None:
+    def release(self, *execution_ids: str) -> None:
         """See Store.release."""
         with self._connections.exclusive():
-            position = self._positions.pop(execution_id, None)
-            if position is not None:
-                self._release([position])
+            owned = [self._positions.pop(each, None) for each in execution_ids]
+            positions = [each for each in owned if each is not None]
+            if positions:
+                self._release(positions)
+
+    def is_driven(self, execution_id: str) -> bool:
+        """See Store.is_driven."""
+        with self._connections.reading() as connection:
+            owner = reading.find_owner(connection, execution_id, self._location)
+        if owner is None or owner == self._owner.id:
+            return owner is not None
+        with self._connections.writing():  # lock files are looked at inside of one only
+            return self._owner.living(owner) is not None
 
     def _release(self, positions: Iterable[_Position]) -> None:
         owner = self._owner.id
@@ -359,6 +372,11 @@ class SqliteStore:
                 return reading.read_recovery(connection, key, record, self._location, from_start=from_start)
             finally:
                 connection.execute("ROLLBACK")
+
+    def at_rest(self, execution_ids: Sequence[str]) -> dict[str, AtRest]:
+        """See Store.at_rest."""
+        with self._connections.reading() as connection:
+            return reading.read_at_rest(connection, execution_ids)
 
     def get(self, execution_id: str) -> ExecutionRecord:
         """See Store.get."""
@@ -483,8 +501,9 @@ class SqliteStore:
         """See Store.check."""
         with self._connections.reading() as connection:
             (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
-        if found != "ok":
-            raise damaged(self._location, str(found).replace("\n", " "))
+            if found != "ok":
+                raise damaged(self._location, str(found).replace("\n", " "))
+            check_schema(connection, self._location)
 
     def close(self) -> None:
         """See Store.close."""

@@ -4,13 +4,14 @@ Rules
 - Both programs run in virtual time and get the recorded answers: outputs, failures and delays, in both cases the same.
 - A call gets the answer that the same state got for the same arguments; otherwise the next one that this state got and
   that no call has had. A call for which nothing is recorded ends the comparison there: it is said, never invented.
+- It is stopped and redriven when the recorded execution was; a redrive that is refused changes nothing.
 - Histories are compared event by event without their ids and times: what happens, not when.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any
 
@@ -23,6 +24,7 @@ from statemachine.kernel.events import (
     ExecutionStarted,
     ItemsRead,
     ItemsReadFailed,
+    RedriveRequested,
     ResultsWriteFailed,
     ResultsWritten,
     StopRequested,
@@ -185,6 +187,10 @@ def _run(program: Program, origin: Execution, recorded: _Recorded, events: Seque
     unanswered = None
     try:
         ended = host.run(MAX_EVENTS)
+        for event in events:
+            if isinstance(event, RedriveRequested) and ended.closed:
+                host.send(replace(event, at_ms=max(event.at_ms, ended.now_ms)))
+                ended = host.run(MAX_EVENTS)
     except _NothingRecordedError as error:
         ended, unanswered = host.execution, str(error)
     return Outcome(ended.status, ended.output, ended.failure, tuple(host.history), unanswered)

@@ -129,10 +129,10 @@ def test_an_answer_waits_for_an_execution_that_nobody_drives(begin: Begin, proce
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("succeed", "nonsense"), "Error: "),
+        (("succeed", "nonsense"), "this is not a task token; `statemachine show ID --json` has the tokens"),
         (("succeed", "nobody/1/00000000000000000000000000000000"), "the execution of this token is not known"),
         (("heartbeat", "greeted/1/00000000000000000000000000000000"), "the execution of this task has ended"),
-        (("succeed", "x", "--output", "{bad"), "Invalid value for --output: the value is not JSON"),
+        (("succeed", "x", "--output", "{bad"), "Invalid value for '--output': the value is not JSON"),
         (("suceed", "x"), "suceed"),
     ],
 )
@@ -166,7 +166,7 @@ def test_no_task_of_an_activity(executions: Command) -> None:
     printed = executions("activity", "poll", APPROVE, "--wait", "0", "--json")
     assert (printed.status, printed.json) == (1, {"taskToken": None})
     printed = executions("activity", "poll", "arn:aws:lambda:us-east-1:123456789012:function:f", "--wait", "0")
-    assert (printed.status, "its ARN has :activity: in it" in printed.err) == (2, True)
+    assert (printed.status, "is not the ARN of an activity, such as arn:" in printed.err) == (2, True)
 
 
 def test_an_activity_cannot_be_polled_in_a_store_in_memory(command: Command) -> None:

@@ -13,7 +13,7 @@ import pytest
 from cli_runs import Command
 
 from statemachine import __version__
-from statemachine.cli import COMMANDS
+from statemachine.cli import COMMANDS, main
 from statemachine.cli.group import cli
 
 HEAVY = ("asyncio", "httpx", "jsonpath_ng", "jsonschema", "msgspec", "rich", "sqlite3", "ssl", "yaml")
@@ -232,3 +232,12 @@ def test_the_working_directory_need_not_be_writable_for_memory(process: Command,
     before = sorted(os.listdir(folder))  # noqa: PTH208 - names are enough
     assert process("run", "greet.asl.yaml", "-q", "--store", "memory").status == 0
     assert sorted(os.listdir(folder)) == before  # noqa: PTH208
+
+
+def test_the_command_refuses_files_of_python_statemachine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    foreign = tmp_path / "statemachine.py"
+    foreign.touch()
+    monkeypatch.setattr("statemachine.cli._FOREIGN", str(foreign))
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 2

@@ -99,6 +99,12 @@ def test_follow_of_one_under_way_is_ended_by_ctrl_c(executions: Command) -> None
     assert (process.returncode, rest, err) == (130, "", "\nInterrupted.\n")
 
 
+def test_no_events_that_fit_are_told(flaky: Command) -> None:
+    printed = flaky("history", "flaky", "--state", "Nowhere")
+    assert (printed.status, printed.out, printed.err) == (0, "", "No such events.\n")
+    assert flaky("history", "flaky", "--state", "Nowhere", "--json").json == {"events": []}
+
+
 def test_follow_goes_on_with_what_another_process_writes(executions: Command) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "statemachine", "history", "interrupted", "--follow"], stdout=subprocess.PIPE, text=True

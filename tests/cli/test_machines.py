@@ -77,6 +77,10 @@ def test_without_the_option_the_task_is_not_bound(command: Command) -> None:
     printed = command("run", "parent.asl.yaml")
     assert printed.status == 2
     assert "no handler is bound to:\n  arn:aws:states:::states:startExecution.sync:2\n" in printed.err
+    assert (
+        "Nothing was started. Name the state machines that it starts with --machines FILE or FOLDER.\n" in printed.err
+    )
+    assert "--tasks" not in printed.err
 
 
 def test_a_machine_that_is_not_named_fails_the_task(command: Command) -> None:

@@ -144,7 +144,7 @@ def test_show_of_one_that_waits_says_for_what_and_how_to_go_on(executions: Comma
     assert "Next timer" in shown
     assert "Took" not in shown
     assert steps(printed.out)[0][1:] == ["Rest", "Wait", "-", "under", "way"]
-    assert printed.err == "If it was interrupted: statemachine resume interrupted\n"
+    assert printed.err == "Nobody drives it: statemachine resume interrupted\n"
 
 
 def test_show_in_json_has_the_payloads(executions: Command) -> None:

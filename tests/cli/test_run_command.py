@@ -104,7 +104,7 @@ def test_the_definition_may_come_from_standard_input(command: Command, folder: P
 def test_an_input_that_is_no_json_is_a_mistake_of_usage(value: str, message: str, command: Command) -> None:
     printed = command("run", "greet.asl.yaml", "-i", value)
     assert (printed.status, printed.out) == (2, "")
-    assert "Invalid value for --input: " in printed.err
+    assert "Invalid value for '--input': " in printed.err
     assert message in printed.err
     assert nothing_started()
 
@@ -168,6 +168,20 @@ def test_what_a_handler_raises_is_the_executions_failure(command: Command) -> No
     assert printed.status == 1
     assert printed.json["error"] == "ValueError"
     assert "no money" in printed.json["cause"]
+
+
+def test_the_failure_of_a_function_is_shown_as_message_and_trace(command: Command) -> None:
+    printed = command("run", "work.asl.yaml", "--tasks", "decline.yaml", "--name", "one")
+    assert printed.status == 1
+    assert "  ✗ Charge  ValueError: no money\n" in printed.err
+    told = printed.err.split("FAILED one in ")[1].splitlines()
+    assert told[1] == "ValueError: no money"
+    assert told[2].endswith(", in decline")
+    assert told[-1] == "See what happened: statemachine show one"
+    assert "errorMessage" not in printed.err
+    shown = command("show", "one").out
+    assert "Failure    ValueError: no money\n" in shown
+    assert ", in decline\n" in shown
 
 
 def test_what_is_unbound_is_listed_before_anything_runs(command: Command) -> None:
@@ -335,7 +349,14 @@ WAITING = """{"StartAt": "A", "States": {
 def test_placeholders_are_given_values(command: Command, folder: Path) -> None:
     (folder / "waiting.asl.json").write_text(WAITING)
     printed = command("run", "waiting.asl.json", "-q", "--set", "Delay=0", "--set", "Greeting=a=b")
-    assert (printed.status, printed.out) == (0, '"a=b"\n')
+    assert (printed.status, printed.out, printed.err) == (0, '"a=b"\n', "")
+
+
+def test_a_value_for_what_is_not_there_is_told(command: Command, folder: Path) -> None:
+    (folder / "waiting.asl.json").write_text(WAITING)
+    printed = command("run", "waiting.asl.json", "-q", "--set", "Delay=0", "--set", "Greeting=x", "--set", "Dely=1")
+    assert (printed.status, printed.out) == (0, '"x"\n')
+    assert printed.err == "Warning: --set Dely has no effect: ${Dely} is not in the definition\n"
 
 
 def test_a_definition_with_placeholders_is_not_started(command: Command, folder: Path) -> None:

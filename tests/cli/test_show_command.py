@@ -141,7 +141,7 @@ States:
     )
     asyncio.run(start_until(path, {}, "undoing", "WaitStateEntered"))
     printed = command("show", "undoing")
-    assert "Undoes           what has completed, because of ValueError: no money\n" in printed.out
+    assert "Undoes       what has completed, because of ValueError: no money\n" in printed.out
     assert section(printed.out, "COMPLETED") == ["Book Rest running"]
     (row,) = section(printed.out, "IN FLIGHT")
     assert row.startswith("[compensation of Book] Rest waits for another 16 min")
@@ -169,8 +169,8 @@ def test_as_of_an_event(trip: Command) -> None:
     number = types(trip, "failed").index("CompensationStarted")  # the event before it
     printed = trip("show", "failed", "--at", str(number))
     assert printed.err == ""
-    assert "As of            event " in printed.out
-    assert "Status           RUNNING\n" in printed.out
+    assert "As of        event " in printed.out
+    assert "Status       RUNNING\n" in printed.out
     assert "Failed at" not in printed.out
     assert section(printed.out, "COMPLETED") == ["Book Unbook registered"]
     early = trip("show", "failed", "--at", "3", "--json").json
@@ -180,7 +180,7 @@ def test_as_of_an_event(trip: Command) -> None:
     now = trip("show", "failed", "--json").json
     assert last == {**now, "asOfEvent": now["events"], "states": last["states"]}
     printed = trip("show", "failed", "--at", "0")
-    assert "As of            event 0, the beginning" in printed.out
+    assert "As of        event 0, the beginning" in printed.out
 
 
 @pytest.mark.parametrize("at", [1, 2, 5, 8, 12, 20])
@@ -302,7 +302,7 @@ def test_child_executions_are_counted(command: Command) -> None:
     }
     command("run", "-", "--name", "one", "-i", "[1, 2, 3]", "-q", stdin=json.dumps(definition))
     printed = command("show", "one", "--usage")
-    assert rows(printed.out)["Transitions"] == "4 (1 states entered, 3 child executions)"
+    assert rows(printed.out)["Transitions"] == "4 (1 state entered, 3 child executions)"
     assert "not as it is: it uses a distributed Map" in printed.out
     assert "What child executions of distributed Maps do inside" in printed.out
 

@@ -211,9 +211,7 @@ def main() -> None:
     def tell(fight: Fight) -> None:
         print(f"\r{dict(fight.done)} ", end="", file=sys.stderr, flush=True)
 
-    fight = run(
-        given.seconds, given.seed, folder, executions=given.executions, workers=given.workers, tell=tell
-    )
+    fight = run(given.seconds, given.seed, folder, executions=given.executions, workers=given.workers, tell=tell)
     told = ", ".join(f"{count} {what}" for what, count in sorted(fight.done.items()))
     print(f"\n{given.workers} workers, {given.seconds:.0f} s: {told}")
     print(f"{fight.executions} executions, {fight.actions} actions, {fight.repeated} of them repeated after a kill")

@@ -2,7 +2,8 @@
 
 Whenever one looks
 - A journal only grows: what was stored stays, and nothing is stored twice.
-- No task begins whose outcome was stored (the return of its call, for one that waits for a token), and no stored outcome comes from a call that has not ended.
+- No task begins whose outcome was stored (the return of its call, for one that waits for a token), and no stored
+  outcome comes from a call that has not ended.
 - No task begins that the store does not know: it is written first (not looked at in `fights`).
 - The journal gives the stored history again, to the event.
 - A process begins an operation once; another one does only if that one was killed (`fights`).
@@ -87,9 +88,7 @@ class Inspector:
         asked = {each.rpartition("/")[0] for each in _read_lines(self._tokens)}
         for name, journal in journals.items():
             self._grow(name, journal, asked)
-        self._violate(
-            f"{name} is gone from the store" for name in self._journals.keys() - journals.keys()
-        )
+        self._violate(f"{name} is gone from the store" for name in self._journals.keys() - journals.keys())
         if not self._fights:
             self._violate(
                 f"{operation} was begun and is not known"
@@ -195,7 +194,7 @@ def is_empty(path: Path) -> bool:
     if not path.exists():
         return True
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
-        return connection.execute("PRAGMA user_version").fetchone() == (0,)
+        return bool(connection.execute("PRAGMA user_version").fetchone() == (0,))
 
 
 def _open(path: Path) -> SqliteStore:

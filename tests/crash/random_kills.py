@@ -74,7 +74,7 @@ class Round:
         begun = time.monotonic()
         try:
             while self._life(kills=self.summary.total < most_kills):
-                self._look(lambda path: self._inspector.look(path))
+                self._look(self._inspector.look)
                 if time.monotonic() - begun > LONGEST_SECONDS * 4:
                     self.summary.violations.append(f"{self._folder}: no end is in sight")
                     return {}
@@ -147,7 +147,9 @@ class Round:
         shutil.rmtree(copy)
 
 
-def run(kills: int, seed: int, folder: Path, *, chains: int = 2, tell: Callable[[Summary], None] | None = None) -> Summary:
+def run(
+    kills: int, seed: int, folder: Path, *, chains: int = 2, tell: Callable[[Summary], None] | None = None
+) -> Summary:
     """Kill so often at least, in several chains of rounds at a time. What was found."""
     summary = Summary()
     with Nursery() as nursery:
@@ -189,8 +191,8 @@ def main() -> None:
 
     def tell(summary: Summary) -> None:
         seconds = time.monotonic() - begun
-        line = f"\r{summary.total} kills in {summary.rounds} rounds, {seconds:.0f} s, {len(summary.violations)} violations "
-        print(line, end="", file=sys.stderr, flush=True)
+        done = f"{summary.total} kills in {summary.rounds} rounds, {seconds:.0f} s"
+        print(f"\r{done}, {len(summary.violations)} violations ", end="", file=sys.stderr, flush=True)
 
     summary = run(given.kills, given.seed, folder, chains=given.chains, tell=tell)
     told = ", ".join(f"{count} {kind}" for kind, count in sorted(summary.kills.items()))

@@ -106,7 +106,9 @@ def test_a_journal_shrinks_and_an_execution_disappears(folder: Path) -> None:
     assert "x is gone from the store" in inspector.violations
 
 
-@pytest.mark.parametrize("changes", [{"output": "1"}, {"error": "E"}, {"shape": Counter({("TaskStateEntered", "A"): 2})}])
+@pytest.mark.parametrize(
+    "changes", [{"output": "1"}, {"error": "E"}, {"shape": Counter({("TaskStateEntered", "A"): 2})}]
+)
 def test_it_ends_otherwise(changes: dict[str, Any], folder: Path) -> None:
     inspector = look(folder)
     endings = inspector.finish(folder / "store.db", None)

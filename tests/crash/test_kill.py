@@ -62,7 +62,7 @@ def test_killed_at_every_transaction_of_a_run(tmp_path: Path, undisturbed: list[
 def test_killed_again_and_again_while_it_is_resumed(tmp_path: Path, undisturbed: list[tuple[str, ...]]) -> None:
     """Each process gets as far as its N-th transaction."""
 
-    def killed_each_time(point: str, number: int) -> None:
+    def killed_each_time(point: str, number: int) -> int:
         order = OrderRun(tmp_path / f"{point}-{number}", WAITING)
         order.folder.mkdir()
         process = order.command(*order.run_arguments, point=point, number=number)
@@ -75,13 +75,16 @@ def test_killed_again_and_again_while_it_is_resumed(tmp_path: Path, undisturbed:
             process = order.command(*again, point=point, number=number)
             for operation in completed:
                 assert order.calls()[operation] == before[operation]
-        assert kills >= 2
+        assert kills >= 1
         check_finished(order, process, kills)
         assert shape(order.history()) == undisturbed
+        return kills
 
     chains = list(product(POINTS, (3, 4)))
     with ThreadPoolExecutor(len(chains)) as threads:
-        list(threads.map(killed_each_time, *zip(*chains, strict=True)))
+        kills = list(threads.map(killed_each_time, *zip(*chains, strict=True)))
+    # A slow process finds its Wait over, and needs fewer transactions.
+    assert max(kills) >= 2
 
 
 def test_killed_before_anything_is_stored(order: OrderRun) -> None:

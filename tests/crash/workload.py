@@ -45,7 +45,9 @@ def _task(resource: str, **fields: Any) -> dict[str, Any]:
 
 def _nested(machine: str, **fields: Any) -> dict[str, Any]:
     parameters = {"StateMachineArn": machine, "Input": {"n.$": "$.n"}}
-    return _task("arn:aws:states:::states:startExecution.sync:2", Parameters=parameters, OutputPath="$.Output", **fields)
+    return _task(
+        "arn:aws:states:::states:startExecution.sync:2", Parameters=parameters, OutputPath="$.Output", **fields
+    )
 
 
 def _map(processor: dict[str, Any], **fields: Any) -> dict[str, Any]:
@@ -157,9 +159,7 @@ def started(kind: str, number: int, began: float) -> Started:
     """The `number`-th execution of a kind; its Wait ends soon after `began`, seconds since 1970."""
     until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began + 1 + number % 2))
     items = [{"n": 100 * number + each, "fails": each % 3} for each in range(ITEMS)]
-    return Started(
-        f"{kind}-{number}", kind, {"n": number % 7, "fails": 1 + number % 2, "items": items, "until": until}
-    )
+    return Started(f"{kind}-{number}", kind, {"n": number % 7, "fails": 1 + number % 2, "items": items, "until": until})
 
 
 class Witness:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -34,7 +35,8 @@ from running import (
 from statemachine import __version__
 from statemachine.jsonvalue import Document
 from statemachine.kernel.advance import advance, new_execution
-from statemachine.kernel.events import StopRequested
+from statemachine.kernel.events import RedriveRequested, StopRequested, TaskHeartbeatLost, TaskSucceeded
+from statemachine.kernel.fork import fork
 from statemachine.kernel.history import to_api
 from statemachine.kernel.snapshot import decode_event, decode_execution, encode_execution
 from statemachine.limits import Limits
@@ -44,8 +46,14 @@ from statemachine.testing.virtual import VirtualHost
 
 JOURNALS = Path(__file__).parent / "journals"
 
-Recorded: TypeAlias = tuple[VirtualHost, str]
-"""A host that has run, and the text of its definition."""
+
+@dataclass
+class Recorded:
+    """A host that has run, the text of its definition, and the execution as it was before."""
+
+    host: VirtualHost
+    text: str
+    start: bytes
 
 
 def order() -> Recorded:
@@ -118,15 +126,150 @@ def fan_out() -> Recorded:
 def stopped() -> Recorded:
     """Taken down from outside, while a task and a timer are under way; an answer comes after that."""
     machine = block(P=parallel(block(T=task(HeartbeatSeconds=20)), block(W=wait(500)))) | {"TimeoutSeconds": 900}
-    made, text = host(machine, {"k": 1}, {"T": [Return("never", 10)]}, run=False)
+    recorded = host(machine, {"k": 1}, {"T": [Return("never", 10)]}, run=False)
+    made = recorded.host
     made.run(max_events=1)
     made.send(StopRequested(START_MS + 5_000, "Operator", "no longer wanted"))
     late = made._inbox[0][2]
+    assert isinstance(late, TaskSucceeded | TaskHeartbeatLost)
     made.send(late)
-    return made, text
+    return recorded
 
 
-RECORDINGS: dict[str, Callable[[], Recorded]] = {"order": order, "fan_out": fan_out, "stopped": stopped}
+def compensated() -> Recorded:
+    """Undone twice: by a catcher, and at the end, inside a Parallel and a Map; one compensation fails, and is redriven
+    while it is stopped."""
+    legs = map_(
+        block(Leg=task(CompensateWith="DropLeg", Assign={"leg.$": "$$.Map.Item.Value"}), Ok=pass_(End=True)),
+        ItemsPath="$$.Execution.Input.legs",
+        MaxConcurrency=1,
+        ResultPath=None,
+    )
+    legs["ItemProcessor"]["States"]["DropLeg"] = task(
+        Parameters={"leg.$": "$leg", "why.$": "$$.Compensation.Error", "item.$": "$$.Map.Item.Index"}, End=True
+    )
+    trip = block(
+        Hotel=task(CompensateWith="Cancel", ResultPath="$.hotel"),
+        Full=task(Catch=[catch("Cheaper", "Full", Compensate=True)], Next="Both"),
+        Cheaper=pass_(Result={"hotel": "cheap"}),
+        Both=parallel(block(Legs=legs), block(Slow=wait(2), Slower=wait(1)), ResultPath=None),
+        Pay=task(Next="Paid"),
+        Paid=pass_(End=True),
+    )
+    trip["States"] |= {
+        "Cancel": task(Retry=[retry("Busy", IntervalSeconds=1, MaxAttempts=1)], Next="Cancelled"),
+        "Cancelled": wait(1, End=True),
+    }
+    script = {
+        "Hotel": [{"room": 7}],
+        "Full": [Throw("Full")],
+        "Cancel": [Throw("Busy"), Return("cancelled", 1)],
+        "Leg": [Return({"seat": 1}, 1), Return({"seat": 2})],
+        "DropLeg": [Throw("NotNow", "later"), Return("dropped"), Throw("NotNow"), Return("dropped", 5)],
+        "Pay": [Throw("Declined", "no money")],
+    }
+    recorded = host(trip, {"legs": ["a", "b"]}, script)
+    made = recorded.host
+    made.send(RedriveRequested(made.execution.now_ms + 60_000))
+    made.run()
+    made.send(RedriveRequested(made.execution.now_ms + 60_000))
+    made.send(StopRequested(made.execution.now_ms + 1_000, "Operator"))
+    return recorded
+
+
+def redriven() -> Recorded:
+    """Stopped and redriven twice inside a Parallel with a Map; what can be undone stays so."""
+    lines = map_(
+        block(
+            Price=task(Assign={"price.$": "$"}), Check=task(Parameters={"p.$": "$price", "n.$": "$$.State.RetryCount"})
+        ),
+        ItemsPath="$.lines",
+        MaxConcurrency=2,
+    )
+    machine = block(
+        Reserve=task(CompensateWith="Release", ResultPath="$.reserved"),
+        Both=parallel(
+            block(Lines=lines),
+            block(Rest=wait(4), Report=task()),
+            Retry=[retry("Busy", MaxAttempts=1)],
+            ResultPath="$.r",
+        ),
+        Last=pass_(Parameters={"redrives.$": "$$.Execution.RedriveCount"}, End=True),
+    )
+    machine["States"]["Release"] = task(End=True)
+    script = {
+        "Reserve": ["reserved"],
+        "Price": [10, 20, Return(30, 3)],
+        "Check": [True, Return("slow", 30), True],
+        "Report": [Return("never", 100), Return("told", 1)],
+    }
+    recorded = host(machine | {"TimeoutSeconds": 600}, {"lines": [1, 2, 3]}, script, Limits(fuel=7), run=False)
+    made = recorded.host
+    for stop_ms in (2_000, 9_000):
+        made.run(until_ms=made.start_ms + stop_ms)
+        made.send(StopRequested(made.execution.now_ms, "Operator", "a pause"))
+        made.send(RedriveRequested(made.execution.now_ms + 1_000))
+    made.run()
+    return recorded
+
+
+def map_runs() -> Recorded:
+    """Map runs, one with a reader, batches and a writer, which is redriven after more failures than it tolerates."""
+    bulk = distributed(
+        block(Each=task(Retry=[retry("Busy", IntervalSeconds=1, MaxAttempts=1)])),
+        ItemReader={
+            "Resource": "arn:aws:states:::s3:getObject",
+            "ReaderConfig": {"InputType": "JSON"},
+            "Parameters": {"Bucket": "in", "Key": "items.json"},
+        },
+        ItemSelector={"value.$": "$$.Map.Item.Value", "at.$": "$$.Map.Item.Index"},
+        ItemBatcher={"MaxItemsPerBatch": 2, "BatchInput": {"of.$": "$.of"}},
+        ResultWriter={"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "out", "Prefix": "p"}},
+        ToleratedFailureCount=2,
+        MaxConcurrency=2,
+        Label="Bulk",
+        ResultPath="$.bulk",
+    )
+    small = distributed(
+        block(Small=pass_(Parameters={"child.$": "$$.Execution.Id"})),
+        ItemsPath="$.few",
+        Label="Small",
+        ResultPath="$.small",
+    )
+    machine = block(Small1=small, Bulk=bulk, Done=pass_())
+    script = {"Each": [Throw("Bad"), Throw("Busy"), Throw("Worse", "much"), Return("fine", 2), Return("mended", 1)]}
+    recorded = host(machine, {"of": "all", "few": ["x", "y"]}, script, Limits(fuel=9), run=False)
+    made = recorded.host
+    made.read_items = lambda _: [1, 2, 3, 4, 5]
+    made.write_results = lambda _: {"Bucket": "out", "Key": "p/manifest.json"}
+    made.run()
+    made.send(RedriveRequested(made.execution.now_ms + 60_000))
+    made.run()
+    return recorded
+
+
+def forked() -> Recorded:
+    """A fork, made while a token was waited for, under a definition with another end: from its own first event on."""
+    ask = task(
+        "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+        Parameters={"QueueUrl": "q", "MessageBody.$": "$$.Task.Token"},
+        TimeoutSeconds=100,
+    )
+    old = block(First=pass_(Assign={"seen": [1]}), Both=parallel(block(Ask=ask), block(Rest=wait(50))), Last=pass_())
+    new = {**old, "States": {**old["States"], "Last": pass_(Parameters={"new.$": "$seen"}, End=True)}}
+    script = {"Ask": [Return("answer", 1)]}
+    origin = host(old, {"k": 1}, script, run=False).host
+    origin.run(max_events=1)
+    recorded = host(new, {"k": 1}, script, run=False)
+    fork(origin.execution, origin.program, recorded.host.program, id="fork", seed=SEED[::-1], now_ms=START_MS + 20_000)
+    recorded.host.execution, recorded.start = origin.execution, encode_execution(origin.execution)
+    recorded.host.run()
+    return recorded
+
+
+RECORDINGS: dict[str, Callable[[], Recorded]] = {
+    each.__name__: each for each in (order, fan_out, stopped, compensated, redriven, map_runs, forked)
+}
 
 
 def host(
@@ -136,27 +279,25 @@ def host(
     text = json.dumps(machine, ensure_ascii=False)
     program = load_text(text, None).program
     execution = new_execution(program, id="recorded", input=Document(input), seed=SEED, limits=limits or Limits())
-    made = VirtualHost(program, execution, performer(script))
+    recorded = Recorded(VirtualHost(program, execution, performer(script)), text, encode_execution(execution))
     if run:
-        made.run()
-    return made, text
+        recorded.host.run()
+    return recorded
 
 
 def journal(name: str) -> dict[str, Any]:
     """The journal of a recording: everything as text, exactly as it is stored."""
-    made, text = RECORDINGS[name]()
-    start = new_execution(
-        made.program, id="recorded", input=made.execution.input, seed=SEED, limits=made.execution.limits
-    )
-    execution = decode_execution(encode_execution(start))
+    recorded = RECORDINGS[name]()
+    made = recorded.host
+    execution = decode_execution(recorded.start)
     half = len(made.journal) // 2
     for encoded in made.journal[:half]:
         advance(made.program, execution, decode_event(encoded))
     return {
         "about": RECORDINGS[name].__doc__,
         "release": __version__,
-        "definition": text,
-        "start": encode_execution(start).decode(),
+        "definition": recorded.text,
+        "start": recorded.start.decode(),
         "events": [each.decode() for each in made.journal],
         "half": half,
         "snapshot": encode_execution(execution).decode(),

@@ -50,6 +50,6 @@ def test_events_of_then_are_written_the_same_now(journal: Any) -> None:
 
 
 def test_there_are_journals() -> None:
-    assert len(JOURNALS) >= 3
+    assert len(JOURNALS) >= 7
     for path in JOURNALS:
         assert path.stat().st_size < 100_000, "keep them small"

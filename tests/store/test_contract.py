@@ -258,6 +258,32 @@ class TestRecovery:
             assert (found.snapshot, found.snapshot_sequence) == (b"after 2", 2)
             assert found.events == (b"event 2", b"event 3")
 
+    def test_last_states_of_those_at_rest(self, store: Store, samples: Any) -> None:
+        names = ["rests", "began", "went on", "Ü\ud800"]
+        store.create([samples.new(name) for name in names])
+        for name in ("rests", "went on", "Ü\ud800"):
+            store.commit([samples.commit(name, snapshot=f"of {name!a}".encode())])
+        store.commit([samples.commit("went on", sequence=1)])
+        expected = {"rests": (1, b"of 'rests'"), "Ü\ud800": (1, rb"of '\xdc\ud800'")}
+        assert store.at_rest([*names, "gone"]) == expected
+        assert store.at_rest(["rests"] * 1_000) == {"rests": (1, b"of 'rests'")}
+        assert store.at_rest([]) == {}
+
+    def test_events_and_history_around_many_snapshots(self, store: Store, samples: Any) -> None:
+        store.create([samples.new()])
+        for sequence in range(9):
+            store.commit([samples.commit(sequence=sequence, snapshot=b"s" if sequence % 3 == 2 else None)])
+        assert list(store.journal("one")) == [b"event %d" % sequence for sequence in range(9)]
+        store.commit([samples.commit(sequence=9)])
+        assert store.recover("one").events == (b"event 9",)
+        assert len(store.recover("one", from_start=True).events) == 10
+        for after in range(12):
+            assert [each.id for each in store.history("one", after)] == list(range(after + 1, 11))
+            before = list(range(after - 1 if after else 10, 0, -1))
+            assert [each.id for each in store.history("one", after, reverse=True)] == before
+        assert [each.id for each in store.history("one", 4, 3)] == [5, 6, 7]
+        assert [each.id for each in store.history("one", 4, 2, reverse=True)] == [3, 2]
+
     def test_first_snapshot_stays(self, store: Store, samples: Any) -> None:
         store.create([samples.new()])
         store.commit([samples.commit(snapshot=b"after 1")])

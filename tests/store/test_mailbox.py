@@ -65,6 +65,14 @@ class TestMessages:
         assert bodies(store, execution_id="one") == []
         assert store.collect(message) == Settled(message, b"too late")
 
+    def test_what_was_told_first_stays(self, store: Store, samples: Any) -> None:
+        store.create([samples.new("one")])
+        message = store.send("one", b"a", 10)
+        store.settle([Settled(message, b"too late")])
+        store.settle([Settled(message)])
+        store.commit([samples.commit("one", settled=(Settled(message, b"again"),))])
+        assert store.collect(message) == Settled(message, b"too late")
+
     def test_the_end_settles_one_and_removes_the_others(self, store: Store, samples: Any) -> None:
         store.create([samples.new("one")])
         used, unused = store.send("one", b"a", 10), store.send("one", b"b", 11)
@@ -175,6 +183,23 @@ class TestAbandoned:
         assert reader.abandoned() == ["two"]
         reader.claim("two")
         assert living.abandoned() == []
+
+
+class TestDriven:
+    def test_of_its_own_and_of_nobody(self, store: Store, samples: Any) -> None:
+        store.create([samples.new(name) for name in ("one", "two", "three")])
+        assert store.is_driven("one")
+        store.release("one", "gone", "two")
+        assert [store.is_driven(name) for name in ("one", "two", "three")] == [False, False, True]
+        with pytest.raises(ExecutionNotFoundError, match="gone"):
+            store.is_driven("gone")
+
+    def test_of_a_living_and_of_a_dead_owner(self, open_sqlite: Callable[..., SqliteStore], samples: Any) -> None:
+        owner, reader = open_sqlite(), open_sqlite()
+        owner.create([samples.new("one")])
+        assert reader.is_driven("one")
+        owner._owner.close()  # as the operating system does when a process dies
+        assert not reader.is_driven("one")
 
 
 class TestParents:

@@ -75,8 +75,8 @@ def _fill(run: Activation, frame: Frame, node: MapNode, children: Children) -> N
             item = document.value
         else:
             item = children.items[index]
-            children.taken += 1
             document = _iteration_input(run, frame, node, index, item)
+            children.taken += 1
         children.next_index += 1
         if told is not None:
             map_run.iteration_started(told, children, item)
@@ -130,14 +130,17 @@ def _batch(run: Activation, frame: Frame, node: MapNode, children: Children, bat
     size = len(encode_json({**batching.common, "Items": items}))
     payload = run.execution.limits.payload_bytes
     most = min(batching.bytes or payload or 0, payload or batching.bytes)
-    while children.taken < children.total and (not batching.items or len(items) < batching.items):
-        document = _iteration_input(run, frame, node, children.taken, children.items[children.taken])
+    for index in range(children.taken, children.total):
+        if batching.items and len(items) >= batching.items:
+            break
+        document = _iteration_input(run, frame, node, index, children.items[index])
         size += document.size + 1
         if items and most and size > most:
             break
         items.append(document.value)
-        children.taken += 1
-    return run.arguments(frame, node, {**batching.common, "Items": items})
+    batch = run.arguments(frame, node, {**batching.common, "Items": items})
+    children.taken += len(items)
+    return batch
 
 
 def child_ended(run: Activation, parent: Frame, node: MapNode, scope: Scope, child: Frame, output: Document) -> None:
@@ -200,7 +203,7 @@ def child_failed(run: Activation, parent: Frame, node: MapNode, scope: Scope, ch
             report.stopped_ms, report.failure = run.execution.now_ms, failure
         declared = children.tolerated_count is not None or children.tolerated_percentage is not None
         if declared and _tolerated(children):
-            children.failed.append(redrive.unfinished(run.execution, child))
+            children.failed.append(redrive.unfinished(run.execution, child, stopped=False))
             run.abort(child, 0)
             del children.running[scope.id]
             _go_on(run, parent, node)

@@ -55,6 +55,7 @@ WORK: Final = 50_000
 """Nodes of shapes and templates that one analysis looks at."""
 VARIABLES_PER_NODE: Final = 20
 """Variables that are passed on for the work of one node."""
+_NO_RESULT: Final = "The path '{}' leads nowhere: only Output and Assign of a Task, Parallel or Map have a result"
 _SHOWN: Final = 5
 """Members that a message names."""
 _NEAR: Final = 0.9
@@ -255,6 +256,9 @@ class Interpreter(Struct):
 
     def selected(self, select: Select, place: JsonPath, scene: Scene, asked: tuple[Select, ...] = ()) -> Shape | None:
         """What a path leads to; None if it leads nowhere, with a finding unless it is among the paths asked for."""
+        if select.root is Root.RESULT and Root.RESULT not in scene.roots:
+            self._report_lost(warning(FIELD_NOT_PRODUCED, _NO_RESULT.format(select.text), place))
+            return None
         shape = scene.shape(select)
         found, number = follow(shape, select.steps, maps=scene.maps)
         if found is not LOST:

@@ -58,7 +58,7 @@ def is_annotated(tree: ast.Expression) -> bool:
     return bool(tree.predicates or tree.stages or tree.group or tree.focus or tree.index or tree.keep_array)
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=32_768)  # a definition of 1 MiB has hardly more, and each is read several times
 def read_jsonata(text: str) -> Reading:
     """A text ``{% … %}``."""
     try:

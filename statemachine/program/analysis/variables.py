@@ -189,6 +189,8 @@ class _Checker(Struct):
             message = f"The variable '{read.name}' is not assigned on any way to this state"
             return warning(VARIABLE_UNASSIGNED, message, place)
         suggestion = self.suggestions.sentence(read.name, self.numbers, prefix="$")
+        if read.name == "states" and language is QueryLanguage.JSONPATH:
+            suggestion = "JSONPath has `$` for the input and `$$` for the context object"
         if suggestion is None and language is QueryLanguage.JSONATA:
             suggestion = self.suggestions.sentence(read.name, _given_names(), prefix="$")
         return warning(VARIABLE_UNASSIGNED, f"Nothing assigns the variable '{read.name}'", place, suggestion)

@@ -19,8 +19,9 @@ from statemachine.definition import model
 from statemachine.definition.diagnostics import JsonPath
 from statemachine.jsonvalue import Json, pointer
 from statemachine.program.load import LoadedDefinition
+from statemachine.program.nodes import Address
 from statemachine.testing.cases.running import Run, hosts_of
-from statemachine.testing.coverage.observing import Seen, observe
+from statemachine.testing.coverage.observing import Observer, Seen
 from statemachine.testing.places import Places, places_of
 from statemachine.visibility.graph import Reason, Transition, graph_of
 
@@ -115,6 +116,7 @@ class Coverage:
     """Collects what runs reached. Add each run; then ask for the `definitions`."""
 
     _loaded: dict[tuple[str | None, str], tuple[LoadedDefinition, Seen]] = field(default_factory=dict)
+    _observers: dict[str, Observer] = field(default_factory=dict)
 
     def include(self, loaded: LoadedDefinition) -> None:
         """Count a definition also if nothing of it is run."""
@@ -126,7 +128,11 @@ class Coverage:
         for each in by_sha.values():
             self._seen(each)
         for host in hosts_of(run.host):
-            self._seen(by_sha[host.program.sha256]).add(observe(host))
+            sha256 = host.program.sha256
+            observer = self._observers.get(sha256)
+            if observer is None:
+                observer = self._observers[sha256] = Observer(host.program)
+            self._seen(by_sha[sha256]).add(observer.observe(host))
 
     def _seen(self, loaded: LoadedDefinition) -> Seen:
         file = None if loaded.file is None else os.path.realpath(loaded.file)
@@ -139,7 +145,8 @@ class Coverage:
             places = places_of(loaded)
             if places is not None:
                 name = loaded.file or loaded.machine_name
-                found.append(DefinitionCoverage(name, loaded.text, tuple(_elements(places, seen))))
+                elements = tuple(element_of(spot, seen) for spot in spots_of(places))
+                found.append(DefinitionCoverage(name, loaded.text, elements))
         return sorted(found, key=lambda each: each.name)
 
 
@@ -191,44 +198,70 @@ def _element_json(element: Element) -> Json:
     return shown
 
 
-def _elements(places: Places, seen: Seen) -> Iterator[Element]:
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """An element before anything is run: see `Element`."""
+
+    kind: Kind
+    state: str
+    address: Address
+    label: str
+    line: int
+    index: int = 0
+
+
+def hits_of(spot: Spot, seen: Seen) -> int:
+    """How often it was reached."""
+    match spot.kind:
+        case Kind.STATE:
+            return seen.entered[spot.address]
+        case Kind.NEXT | Kind.END | Kind.DEFAULT:
+            return seen.left[spot.address]
+        case Kind.RULE:
+            return seen.rules[spot.address, spot.index]
+        case Kind.CATCHER:
+            return seen.catchers[spot.address, spot.index]
+        case Kind.RETRIER:
+            return seen.retriers[spot.address, spot.index]
+        case Kind.COMPENSATION:
+            return seen.compensated[spot.address]
+
+
+def element_of(spot: Spot, seen: Seen) -> Element:
+    """The element with what was seen of it."""
+    refused = seen.refused[spot.address, spot.index] if spot.kind is Kind.RULE else 0
+    return Element(spot.kind, spot.state, spot.label, spot.line, hits_of(spot, seen), spot.index, refused)
+
+
+def spots_of(places: Places) -> Iterator[Spot]:
+    """All that can be reached in a definition, in its order."""
     transitions: dict[str, list[Transition]] = {}
     for block in graph_of(places.machine).walk():
         for transition in block.transitions:
             transitions.setdefault(transition.source, []).append(transition)
     for name, state in places.states.items():
         address = pointer(state.path)
-        yield Element(Kind.STATE, name, name, places.line(state.path), seen.entered[address])
-        yield from _transitions(places, seen, state, transitions.get(name, []))
+        yield Spot(Kind.STATE, name, address, name, places.line(state.path))
+        yield from _transitions(places, state, transitions.get(name, []))
         if state.end:
-            yield Element(Kind.END, name, "End", places.line((*state.path, "End")), seen.left[address])
+            yield Spot(Kind.END, name, address, "End", places.line((*state.path, "End")))
         if isinstance(state, model.Task | model.Parallel | model.Map):
             for index, retrier in enumerate(state.retry):
                 label = ", ".join(retrier.error_equals)
-                line = places.line(retrier.path, key=False)
-                yield Element(Kind.RETRIER, name, label, line, seen.retriers[address, index], index)
+                yield Spot(Kind.RETRIER, name, address, label, places.line(retrier.path, key=False), index)
 
 
-def _transitions(places: Places, seen: Seen, state: model.State, transitions: list[Transition]) -> Iterator[Element]:
+def _transitions(places: Places, state: model.State, transitions: list[Transition]) -> Iterator[Spot]:
     address = pointer(state.path)
     index_of: Counter[Kind] = Counter()
     for transition in transitions:
         kind, field_name = _KINDS[transition.reason]
         index = index_of[kind]
         index_of[kind] += 1
-        path: JsonPath = (*state.path, field_name)
-        refused = 0
-        match kind:
-            case Kind.RULE:
-                path, hits, refused = (*path, index), seen.rules[address, index], seen.refused[address, index]
-            case Kind.CATCHER:
-                path, hits = (*path, index), seen.catchers[address, index]
-            case Kind.COMPENSATION:
-                hits = seen.compensated[address]
-            case _:
-                hits = seen.left[address]
+        listed = kind in _LISTED
+        path: JsonPath = (*state.path, field_name, index) if listed else (*state.path, field_name)
         label = f"{transition.label} -> {transition.target}" if transition.label else f"-> {transition.target}"
-        yield Element(kind, state.name, label, places.line(path, key=kind not in _LISTED), hits, index, refused)
+        yield Spot(kind, state.name, address, label, places.line(path, key=not listed), index)
 
 
 _LISTED: Final = (Kind.RULE, Kind.CATCHER)

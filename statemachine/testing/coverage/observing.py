@@ -56,38 +56,51 @@ class Seen:
     compensated: Counter[Address] = field(default_factory=Counter)
     """States that were undone, or begun to be."""
 
+    def clear(self) -> None:
+        """Forget everything."""
+        for name in self.__slots__:
+            getattr(self, name).clear()
+
     def add(self, other: Seen) -> None:
         """Add what another run saw."""
         for name in self.__slots__:
             getattr(self, name).update(getattr(other, name))
 
 
-def observe(host: VirtualHost) -> Seen:
-    """What one execution reached; its children have hosts of their own."""
-    seen = Seen()
-    program = _observed(host.program, seen)
-    execution = _afresh(host.execution, program)
-    attempts: dict[int, tuple[int, ...]] = {}
-    compensating: dict[int, None] = {}
-    retries = any(isinstance(node, WorkNode) and node.retriers for node in program.nodes.values())
-    undoes = any(node.compensate_with is not None for node in program.nodes.values())
-    names = {node.name: address for address, node in program.nodes.items()}
-    entered: Counter[Address] = Counter()
-    for encoded in host.journal:
-        step = advance(program, execution, decode_event(encoded))
-        for event in step.history:
-            if event.type.endswith("StateEntered") and event.details:
-                entered[names[event.details["name"]]] += 1
-            elif event.type == "CompensationScheduled" and event.details:
-                seen.compensated[names[event.details["state"]]] += 1
-        if retries:
-            _count_retries(execution, seen, attempts)
-        if undoes:
-            _count_muted_compensations(execution, seen, names, compensating)
-    for address, flowed in seen.entered.items():
-        seen.entered[address] = entered[address] or min(flowed, 1)
-    seen.entered.update({address: count for address, count in entered.items() if address not in seen.entered})
-    return seen
+class Observer:
+    """Finds out what executions of one program reached."""
+
+    def __init__(self, program: Program) -> None:
+        self._told = Seen()
+        self._program = _observed(program, self._told)
+        nodes = program.nodes.values()
+        self._retries = any(isinstance(node, WorkNode) and node.retriers for node in nodes)
+        self._undoes = any(node.compensate_with is not None for node in nodes)
+        self._address = {node.name: address for address, node in program.nodes.items()}
+
+    def observe(self, host: VirtualHost) -> Seen:
+        """What one execution reached; its children have hosts of their own."""
+        told, execution = self._told, _afresh(host.execution, self._program)
+        told.clear()
+        attempts: dict[int, tuple[int, ...]] = {}
+        compensating: dict[int, None] = {}
+        entered: Counter[Address] = Counter()
+        for encoded in host.journal:
+            step = advance(self._program, execution, decode_event(encoded))
+            for event in step.history:
+                if event.type.endswith("StateEntered") and event.details:
+                    entered[self._address[event.details["name"]]] += 1
+                elif event.type == "CompensationScheduled" and event.details:
+                    told.compensated[self._address[event.details["state"]]] += 1
+            if self._retries:
+                _count_retries(execution, told, attempts)
+            if self._undoes:
+                _count_muted_compensations(execution, told, self._address, compensating)
+        seen = Seen()
+        seen.add(told)
+        # A data flow is asked more than once in a visit: the history counts, where it has the state.
+        seen.entered = Counter(dict.fromkeys(told.entered, 1)) | entered
+        return seen
 
 
 def _afresh(ended: Execution, program: Program) -> Execution:

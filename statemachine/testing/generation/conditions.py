@@ -4,7 +4,7 @@ Rules
 - An answer is a list of alternatives, each a list of assignments of values to places in the state's input; an empty
   list means that nothing is known. Alternatives are tried, so a guess does no harm.
 - JSONPath: comparisons of a definite path with a constant or another path, And, Or, Not. JSONata: comparisons of
-  ``$states.input.…`` with literals, `and`, `or`, `$not`, `$exists`, and a path alone.
+  ``$states.input.…`` with literals, `in` with a list of them, `and`, `or`, `$not`, `$exists`, and a path alone.
 """
 
 from __future__ import annotations
@@ -177,9 +177,19 @@ def _tree(tree: ast.Expression, wanted: bool) -> Alternatives:
             return [] if place is None else [[(place, "text" if wanted else MISSING)]]
         case ast.Binary(operator="=" | "!=" | "<" | "<=" | ">" | ">=" as sign, left=left, right=right):
             return _compared(sign, left, right, wanted)
+        case ast.Binary(operator="in", left=left, right=ast.ArrayConstructor(items=items)):
+            return _one_of(left, [value for each in items for value in _literal(each)], wanted)
         case _:
             place = _place(tree)
             return [] if place is None else [[(place, wanted)]]
+
+
+def _one_of(one: ast.Expression, values: list[Json], wanted: bool) -> Alternatives:
+    place = _place(one)
+    if place is None:
+        return []
+    found = values if wanted else [other for each in values for other in _related("!=", each, True)]
+    return [[(place, value)] for value in found[:MAX_ALTERNATIVES] if wanted or value not in values]
 
 
 _TURNED: Final = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "!="}

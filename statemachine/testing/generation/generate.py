@@ -58,7 +58,7 @@ def generate(loaded: LoadedDefinition, folder: Path) -> Generated:
         names[name] += 1
         cases.append(_case(loaded, each, name if names[name] == 1 else f"{name} ({names[name]})"))
     top = {"definition": Path(os.path.relpath(loaded.file, folder)).as_posix()}
-    reached, there = len(search.elements) - len(missing), len(search.elements)
+    reached, there = len(search.spots) - len(missing), len(search.spots)
     summary = f"{len(cases)} cases reach {percent((reached, there)):.1f} % of {loaded.file}"
     if missing:
         summary += f"; {len(missing)} of {there} are left to you, named at the top of the file"
@@ -79,7 +79,7 @@ def _name(tried: Tried, search: Search, seen: set[Any]) -> str:
     """What a case is about: the most telling of what it is the first to reach."""
     if tried.about is not None:
         return _cut(tried.about)
-    new = [search.elements[key] for key in search.elements if key in tried.reached and key not in seen]
+    new = [search.spots[key] for key in search.spots if key in tried.reached and key not in seen]
     seen |= tried.reached
     order = (Kind.CATCHER, Kind.RETRIER, Kind.COMPENSATION, Kind.RULE, Kind.DEFAULT)
     for kind in order if len(seen) > len(tried.reached) else ():

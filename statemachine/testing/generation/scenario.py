@@ -70,9 +70,9 @@ def _put(document: Json, place: Place, value: Any) -> Json:
         elements[min(step, MAX_INDEX)] = _put(elements[step], rest, value) if rest else _plain(value)
         return elements
     members = document if isinstance(document, dict) else {}
+    if value is MISSING and step not in members:
+        return document
     if rest:
-        if value is MISSING and step not in members:
-            return members
         members[step] = _put(members.get(step), rest, value)
     elif value is MISSING:
         members.pop(step, None)

@@ -3,7 +3,7 @@
 Rules
 - A goal is an element that no scenario reaches. Scenarios that come to its state are changed towards it, in ways that
   depend on its kind; each change is run. What reaches anything new is kept for further changes, until nothing new is
-  found or `MAX_RUNS` is spent.
+  found or `MAX_EVENTS` are spent.
 - A scenario that does not end is changed further, but is never a case.
 - Of those that are kept, the fewest that together reach everything are chosen, first those that succeed; then what they
   do not need is taken out of them.
@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, TypeAlias
 
 from statemachine.definition import model
@@ -25,18 +26,20 @@ from statemachine.limits import AWS_LIMITS
 from statemachine.program.load import LoadedDefinition
 from statemachine.testing.cases.model import Setup
 from statemachine.testing.cases.running import Run, run
-from statemachine.testing.coverage.measuring import Coverage, Element, Kind
-from statemachine.testing.generation.conditions import MISSING, Alternatives, making
+from statemachine.testing.coverage.measuring import Element, Kind, Spot, element_of, hits_of, spots_of
+from statemachine.testing.coverage.observing import Observer, Seen
+from statemachine.testing.generation.conditions import MISSING, Alternatives, Place, making
 from statemachine.testing.generation.reading import Flow
-from statemachine.testing.generation.scenario import Scenario, put, removals, throwing
+from statemachine.testing.generation.scenario import Scenario, removals, throwing
 from statemachine.testing.mocks import Mocks
 from statemachine.testing.places import Places
 
-MAX_RUNS: Final = 3_000
+MAX_EVENTS: Final = 1_000_000
+"""Events of all scenarios' histories after which nothing more is tried."""
+_COST_OF_RUN: Final = 50
+"""What a run costs besides, in events."""
 MAX_HISTORY: Final = 2_000
 """Events after which a scenario counts as endless."""
-MAX_REMOVALS: Final = 60
-"""Members that are tried to be taken out of one document."""
 ANY_ERROR: Final = "Generated.Error"
 
 _LIMITS: Final = dataclasses.replace(AWS_LIMITS, history_events=MAX_HISTORY)
@@ -68,24 +71,27 @@ class Search:
     loaded: LoadedDefinition
     places: Places
     flow: Flow
+    spots: dict[Key, Spot]
+    observer: Observer
     kept: list[Tried] = field(default_factory=list)
-    elements: dict[Key, Element] = field(default_factory=dict)
     _reached: set[Key] = field(default_factory=set)
     _known: set[Key] = field(default_factory=set)
-    _runs: int = 0
+    """What is reached, by scenarios that do not end as well."""
+    _spent: int = 0
 
     @classmethod
     def of(cls, loaded: LoadedDefinition, places: Places) -> Search:
         """A search that has not begun."""
-        return cls(loaded, places, Flow.of(places))
+        spots = {_key(spot): spot for spot in spots_of(places)}
+        return cls(loaded, places, Flow.of(places), spots, Observer(loaded.program))
 
     def cases(self) -> list[Tried]:
         """The scenarios that make good cases, in the order of what they reach first."""
         self._try(self.flow.first())
         progress = True
-        while progress and self._runs < MAX_RUNS:
+        while progress and self._spent < MAX_EVENTS:
             progress = False
-            for key in self.elements:
+            for key in self.spots:
                 if key not in self._reached and self._pursue(key):
                     progress = True
         chosen = [self._shrunk(each) for each in self._fewest()]
@@ -94,45 +100,39 @@ class Search:
     @property
     def missing(self) -> list[Element]:
         """What no scenario reaches."""
-        return [element for key, element in self.elements.items() if key not in self._reached]
+        return [element_of(spot, Seen()) for key, spot in self.spots.items() if key not in self._reached]
 
     def _try(self, scenario: Scenario) -> Tried | None:
         """Run a scenario; it is kept if it reaches anything new."""
-        if self._runs >= MAX_RUNS:
+        if self._spent >= MAX_EVENTS:
             return None
         tried = self._run(scenario)
-        reached = self._reached if tried.ends else self._known
-        new = tried.reached - self._known if not tried.ends else tried.reached - self._reached
-        self._known |= tried.reached
-        reached |= tried.reached
-        if new:
+        if tried.reached - (self._reached if tried.ends else self._known):
             self.kept.append(tried)
+        self._known |= tried.reached
+        if tried.ends:
+            self._reached |= tried.reached
         return tried
 
     def _run(self, scenario: Scenario) -> Tried:
-        self._runs += 1
         setup = Setup(
             loaded=self.loaded,
             input=Document(scenario.input),
-            mocks=Mocks.of_states(scenario.mocks),
+            mocks=Mocks.of_states(scenario.mocks, sound=True),
             items=scenario.items,
             limits=_LIMITS,
         )
         done = run(setup)
-        coverage = Coverage()
-        coverage.add(done, [self.loaded])
-        elements = coverage.definitions()[0].elements
-        keyed = {_key(each): each for each in elements}
-        self.elements = self.elements or keyed
-        reached = frozenset(key for key, each in keyed.items() if each.hits)
-        entered = frozenset(each.state for each in elements if each.kind is Kind.STATE and each.hits)
-        return Tried(scenario, done, reached, entered)
+        self._spent += _COST_OF_RUN + len(done.history)
+        seen = self.observer.observe(done.host)
+        reached = frozenset(key for key, spot in self.spots.items() if hits_of(spot, seen))
+        return Tried(scenario, done, reached, frozenset(key[1] for key in reached if key[0] is Kind.STATE))
 
     def _pursue(self, key: Key) -> bool:
         """Change scenarios until one reaches the goal; whether one does."""
-        element = self.elements[key]
-        for tried in [each for each in reversed(self.kept) if element.state in each.entered]:
-            for scenario in (*self._ended(key, tried), *self._changes(element, tried)):
+        spot = self.spots[key]
+        for tried in [each for each in reversed(self.kept) if spot.state in each.entered]:
+            for scenario in (*self._ended(key, tried), *self._changes(spot, tried)):
                 found = self._try(scenario)
                 if found is None:
                     return False
@@ -152,7 +152,7 @@ class Search:
 
     # -- changes towards a goal ----------------------------------------------------------------------------------
 
-    def _changes(self, goal: Element, tried: Tried) -> Iterator[Scenario]:
+    def _changes(self, goal: Spot, tried: Tried) -> Iterator[Scenario]:
         state = self.places.states[goal.state]
         match goal.kind:
             case Kind.RULE | Kind.DEFAULT:
@@ -166,26 +166,26 @@ class Search:
                     for error in self._errors_around(task):
                         yield tried.scenario.with_outcomes(task.name, [throwing(error)])
                         yield tried.scenario.with_outcomes(task.name, [{"Return": {}}, throwing(error)])
+                        # beside what is to be undone, which has to complete before
+                        yield tried.scenario.with_outcomes(task.name, [{**throwing(error), "Delay": 1}])
             case _:
                 yield from self._leaving(state, tried.scenario)
 
-    def _choosing(self, goal: Element, state: model.Choice, scenario: Scenario) -> Iterator[Scenario]:
-        rules = state.choices
-        index = len(rules)
+    def _choosing(self, goal: Spot, state: model.Choice, scenario: Scenario) -> Iterator[Scenario]:
+        wanted: Alternatives = [[]]
+        before = state.choices
         if goal.kind is Kind.RULE:
-            index = goal.index
-        wanted: Alternatives = [[]] if goal.kind is Kind.DEFAULT else making(rules[index].condition, True)
-        refusals: list[list[Alternatives]] = [[making(rule.condition, False) for rule in rules[:index]]]
+            wanted = making(state.choices[goal.index].condition, True)
+            before = state.choices[: goal.index]
+        refusals = [making(rule.condition, False) for rule in before]
+        refused = self._assigned(scenario, state.name, [each[0] for each in refusals if each])
         for alternative in wanted:
-            changed = self._assigned(scenario, state.name, [alternative])
-            if goal.kind is Kind.RULE:
-                yield changed
-            for before in refusals:
-                refused = self._assigned(scenario, state.name, [each[0] for each in before if each])
-                yield self._assigned(refused, state.name, [alternative])
-            for before_rule in refusals[0]:
-                for other in before_rule[1:]:
-                    yield self._assigned(self._assigned(scenario, state.name, [other]), state.name, [alternative])
+            if alternative:
+                yield self._assigned(scenario, state.name, [alternative])
+            yield self._assigned(refused, state.name, [alternative])
+            for refusal in refusals:
+                for other in refusal[1:]:
+                    yield self._assigned(refused, state.name, [other, alternative])
 
     def _assigned(self, scenario: Scenario, state: str, alternatives: Alternatives) -> Scenario:
         for alternative in alternatives:
@@ -193,9 +193,7 @@ class Search:
                 scenario = self.flow.assign(scenario, state, place, value)
         return scenario
 
-    def _failing(
-        self, goal: Element, state: model.Task | model.Parallel | model.Map, tried: Tried
-    ) -> Iterator[Scenario]:
+    def _failing(self, goal: Spot, state: model.Task | model.Parallel | model.Map, tried: Tried) -> Iterator[Scenario]:
         catches = goal.kind is Kind.CATCHER
         handlers: tuple[model.Catcher | model.Retrier, ...] = state.catch if catches else state.retry
         errors = [thrown for error in handlers[goal.index].error_equals for thrown in _thrown(error)]
@@ -259,26 +257,20 @@ class Search:
         return chosen
 
     def _shrunk(self, tried: Tried) -> Tried:
-        """The same scenario without what makes no difference."""
-        for place in reversed(removals(tried.scenario.input)[:MAX_REMOVALS]):
-            smaller = dataclasses.replace(tried.scenario, input=_without(tried.scenario.input, place))
-            tried = self._unless_different(tried, smaller)
-        for state in tried.run.calls():
-            outcomes = tried.scenario.mocks.get(state, [])
-            if not outcomes or "Return" not in outcomes[-1]:
-                continue
-            for place in reversed(removals(outcomes[-1]["Return"])[:MAX_REMOVALS]):
-                returned = tried.scenario.mocks[state][-1]["Return"]
-                changed = [*outcomes[:-1], {"Return": _without(returned, place)}]
-                tried = self._unless_different(tried, tried.scenario.with_outcomes(state, changed))
+        """The same scenario without what makes no difference: large parts are tried first, then smaller ones."""
+        left = list(_removable(tried))
+        size = len(left)
+        while size and self._spent < 2 * MAX_EVENTS:
+            needed: list[_Member] = []
+            for start in range(0, len(left), size):
+                part = left[start : start + size]
+                smaller = self._run(_without(tried.scenario, part))
+                if _same(tried, smaller):
+                    tried = smaller
+                else:
+                    needed += part
+            left, size = needed, size // 2
         return tried
-
-    def _unless_different(self, tried: Tried, scenario: Scenario) -> Tried:
-        if self._runs >= 2 * MAX_RUNS:
-            return tried
-        again = self._run(scenario)
-        same = again.ends and again.run.path == tried.run.path and again.reached == tried.reached
-        return again if same and again.run.failure == tried.run.failure else tried
 
     def _sizes_of_maps(self, chosen: list[Tried]) -> Iterator[Tried]:
         """For each Map, what a scenario does with no item and with two."""
@@ -300,12 +292,35 @@ class Search:
                     yield dataclasses.replace(tried, about=f"{name} with {len(sized) or 'no'} items")
 
 
-def _key(element: Element) -> Key:
-    return element.kind, element.state, element.index
+def _key(spot: Spot) -> Key:
+    return spot.kind, spot.state, spot.index
 
 
-def _without(document: Json, place: tuple[str | int, ...]) -> Json:
-    return put(document, place, MISSING)
+_Member: TypeAlias = tuple[str | None, Place]
+"""A member of what a state's last outcome returns or, for None, of the input."""
+
+
+def _removable(tried: Tried) -> Iterator[_Member]:
+    """All members, inner before outer."""
+    for place in reversed(removals(tried.scenario.input)):
+        yield None, place
+    for state in tried.run.calls():
+        last = tried.scenario.mocks[state][-1]
+        for place in reversed(removals(last.get("Return"))):
+            yield state, place
+
+
+def _without(scenario: Scenario, members: list[_Member]) -> Scenario:
+    for state, place in members:
+        removed = scenario.with_input if state is None else partial(scenario.with_return, state)
+        scenario = removed(place, MISSING)
+    return scenario
+
+
+def _same(one: Tried, other: Tried) -> bool:
+    """Whether two scenarios go the same way."""
+    same = other.ends and other.run.path == one.run.path and other.reached == one.reached
+    return same and other.run.failure == one.run.failure
 
 
 def _thrown(error: str) -> tuple[str, ...]:

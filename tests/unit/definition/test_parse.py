@@ -705,6 +705,30 @@ def test_a_type_is_suggested() -> None:
     assert [each.suggestion for each in found] == ["did you mean `Task`?"]
 
 
+@pytest.mark.parametrize(
+    ("state", "suggestion"),
+    [
+        ({"Type": "Pass", "End": "true"}, "write true, without quotes"),
+        ({"Type": "Pass", "End": "No"}, "write false, without quotes"),
+        ({"Type": "Pass", "End": "maybe"}, None),
+        ({"Type": "Wait", "Seconds": "10", "End": True}, "write 10, without quotes"),
+        ({"Type": "Wait", "Seconds": "1.5", "End": True}, None),
+        ({"Type": "Wait", "Seconds": "010", "End": True}, None),
+        ({"Type": "Wait", "Seconds": [10], "End": True}, None),
+        ({"Type": "Wait", "Seconds": "{% 1 %}", "End": True}, "an expression needs the QueryLanguage JSONata"),
+        ({"Type": "Fail", "Error": 404}, 'write "404", in quotes'),
+        ({"Type": "Fail", "Error": True}, 'write "true", in quotes'),
+        ({"Type": "Fail", "Error": {}}, None),
+        ({**TASK, "Retry": [{"ErrorEquals": "States.ALL"}]}, 'write it in brackets: ["States.ALL"]'),
+        ({**TASK, "Retry": [{"ErrorEquals": ["E"], "BackoffRate": "1.5"}]}, "write 1.5, without quotes"),
+        ({**TASK, "Retry": "E"}, None),
+    ],
+)
+def test_a_value_of_another_type_that_is_nearly_right(state: Any, suggestion: str | None) -> None:
+    _, found = parse_definition(machine(state))
+    assert [each.suggestion for each in found] == [suggestion]
+
+
 def test_all_faults_are_found_at_once() -> None:
     value = {
         "Verson": "1.0",

@@ -10,13 +10,12 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from statemachine.definition.diagnostics import Diagnostic, JsonPath, Position
+from statemachine.definition.diagnostics import SCHEMA_VALIDATION_FAILED, Diagnostic, JsonPath, Position
 from statemachine.definition.source import (
     DUPLICATE_KEY,
     INVALID_ENCODING,
     INVALID_JSON,
     INVALID_YAML,
-    SCHEMA_VALIDATION_FAILED,
     TOO_LARGE,
     Source,
     SourceFormat,
@@ -221,6 +220,8 @@ def test_a_definition_that_is_no_object(text: str) -> None:
         ('{"a": [{}\n\n  {}]}', 1, 10, "comma is missing"),
         ('{"a": 1\n  : 2}', 2, 3, ""),
         ('{"a": 1, // why\n "b": 2}', 1, 10, "no comments"),
+        ('{"a": [1]\n', 2, 1, "brackets are closed"),
+        ('{"a":', 1, 6, "brackets are closed"),
     ],
 )
 def test_json_syntax_errors_say_what_is_probably_wrong(text: str, line: int, column: int, hint: str) -> None:
@@ -230,6 +231,11 @@ def test_json_syntax_errors_say_what_is_probably_wrong(text: str, line: int, col
     assert found.position.line == line
     assert abs(found.position.column - column) <= 1  # Python's decoder moved the place by one between versions
     assert hint in (found.suggestion or "")
+
+
+def test_a_sentence_of_the_decoder_is_not_left_open() -> None:
+    (found,) = refused('{"a": "b\nc"}', format=JSON)
+    assert found.message == "Invalid control character"
 
 
 def test_a_bare_word_is_reported_in_the_words_of_aws() -> None:
@@ -337,9 +343,19 @@ def test_yaml_that_is_refused(text: str, message: str, line: int, column: int) -
     assert found[0].position == Position(line, column)
 
 
-def test_tabs_are_named() -> None:
-    (found,) = refused("a:\n\tb: 1\n")
-    assert "tabs" in (found.suggestion or "")
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("a:\n\tb: 1\n", "YAML does not allow tabs for indentation: use spaces"),
+        ("a: {% $x %}\n", 'put the expression in quotes: "{% … %}"'),
+        ("a: Step 1: go\n", "put a text with a colon in quotes, or correct the indentation"),
+        ('a: "\\d"\n', "write the character itself, or use single quotes, where a backslash is a backslash"),
+        ("a: %x\n", None),
+    ],
+)
+def test_yaml_syntax_errors_say_what_is_probably_wrong(text: str, hint: str | None) -> None:
+    (found,) = refused(text, format=YAML)
+    assert found.suggestion == hint
 
 
 def test_all_keys_that_are_no_strings_are_reported() -> None:

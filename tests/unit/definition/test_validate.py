@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from statemachine.definition import validate
 from statemachine.definition.diagnostics import Diagnostic, Position, Severity
+from statemachine.definition.fields import FLOW_TYPES, STATE_TYPES
 from statemachine.definition.schema import SCHEMA_NAMES, load_schema
 from statemachine.definition.source import SourceFormat, load_source, source_of_value
 from statemachine.definition.validate import check_definition, validate_graph
@@ -414,6 +415,78 @@ def test_the_schemas_work_without_us() -> None:
     inner["States"]["I"] = {"Type": "Nothing"}
     (error,) = validator.iter_errors(value)
     assert list(error.absolute_path) == ["States", "A", "ItemProcessor", "States", "I", "Type"]
+
+
+UNDOING = {"ErrorEquals": ["States.ALL"], "Next": "F", "Compensate": True}
+OF_EACH_TYPE: dict[str, dict[str, dict[str, Any]]] = {
+    "JSONPath": {
+        "Pass": {"Parameters": {"a.$": "$.b"}, "Result": {"c": 1}, "ResultPath": None, "Assign": {"v.$": "$"}},
+        "Task": {
+            "Resource": "python:shop:charge",
+            "CompensateWith": "C",
+            "Catch": [UNDOING],
+            "Retry": [{"ErrorEquals": ["E"], "JitterStrategy": "FULL"}],
+            "TimeoutSecondsPath": "$.t",
+            "HeartbeatSeconds": 5,
+            "Credentials": {"RoleArn.$": "$.r"},
+        },
+        "Choice": {"Choices": [{"And": [{"Not": RULE}, RULE], "Next": "A"}], "Default": "B"},
+        "Wait": {"Timestamp": "2030-01-31T12:00:00Z"},
+        "Succeed": {"InputPath": "$.a"},
+        "Fail": {"ErrorPath": "$.a", "Cause": "why"},
+        "Parallel": {
+            "Branches": [machine("I", I=DONE)],
+            "CompensateWith": "C",
+            "Catch": [{**UNDOING, "ResultPath": "$.e"}],
+        },
+        "Map": {
+            "Iterator": machine("I", I=DONE),
+            "ItemsPath": "$.a",
+            "MaxConcurrencyPath": "$.m",
+            "CompensateWith": "C",
+        },
+    },
+    "JSONata": {
+        "Pass": {"Output": "{% 1 %}", "Assign": {"v": ["{% 1 %}"]}},
+        "Task": {
+            "Resource": "arn:aws:states:::lambda:invoke",
+            "Arguments": {"a": "{% 1 %}"},
+            "TimeoutSeconds": "{% 60 %}",
+            "Catch": [{**UNDOING, "Output": "{% $states.errorOutput %}", "Assign": {"v": 1}}],
+        },
+        "Choice": {
+            "Choices": [{"Condition": "{% true %}", "Next": "A", "Output": 1}, {"Condition": True, "Next": "A"}]
+        },
+        "Wait": {"Seconds": "{% 1 %}"},
+        "Succeed": {"Output": {"a": 1}},
+        "Fail": {"Error": "{% 'E' %}", "Cause": "why"},
+        "Parallel": {"Branches": [machine("I", I=DONE)], "Arguments": "{% 1 %}"},
+        "Map": {
+            "ItemProcessor": {
+                **machine("I", I=DONE),
+                "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"},
+            },
+            "Items": "{% [1] %}",
+            "MaxConcurrency": "{% 1 %}",
+            "ToleratedFailurePercentage": 2.5,
+            "ItemReader": {"Resource": "arn:aws:states:::s3:getObject", "Arguments": {"Bucket": "b", "Key": "k"}},
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("language", OF_EACH_TYPE)
+@pytest.mark.parametrize("type_name", STATE_TYPES)
+def test_the_schemas_accept_each_state_type_and_no_other_field(language: str, type_name: str) -> None:
+    state = {"Type": type_name, **OF_EACH_TYPE[language][type_name]}
+    if type_name in FLOW_TYPES:
+        state["End"] = True
+    value = {**machine("A", A=state), "QueryLanguage": language}
+    validator = whole_schema()
+    assert list(validator.iter_errors(value)) == []
+    state["Nothing"] = 1
+    (error,) = validator.iter_errors(value)
+    assert (error.validator, list(error.absolute_path)) == ("additionalProperties", ["States", "A"])
 
 
 def test_checking_json_without_schemas_imports_neither_yaml_nor_jsonschema() -> None:

@@ -8,12 +8,28 @@ import pytest
 
 from statemachine.errors import ForkError, TaskError
 from statemachine.jsonvalue import Document
-from statemachine.kernel.execution import Execution
+from statemachine.kernel.execution import Execution, Purpose
 from statemachine.kernel.fork import fork, state_at
-from statemachine.kernel.snapshot import decode_event, encode_execution
+from statemachine.kernel.snapshot import decode_event, decode_execution, encode_execution
 from statemachine.program import Program
 from statemachine.testing.virtual import VirtualHost, VirtualTask
-from tests.running import SEED, Run, block, catch, choice, compiled, map_, new, parallel, pass_, retry, run, task, wait
+from tests.running import (
+    SEED,
+    Run,
+    block,
+    catch,
+    choice,
+    compiled,
+    distributed,
+    map_,
+    new,
+    parallel,
+    pass_,
+    retry,
+    run,
+    task,
+    wait,
+)
 
 INVOKE_WITH_TOKEN = "arn:aws:states:::lambda:invoke.waitForTaskToken"  # noqa: S105 - a resource
 
@@ -157,6 +173,66 @@ def test_a_definition_without_the_state_is_refused(changed: dict[str, Any]) -> N
     execution = at(found, before, 5)
     with pytest.raises(ForkError, match=r"/States/Both.*before this state"):
         fork(execution, found.host.program, compiled(changed), id="fork", seed=SEED, now_ms=execution.now_ms)
+
+
+def test_other_retriers_count_from_the_start() -> None:
+    found, before = original(MACHINES["retried"])
+    more = compiled(block(Flaky=task(Retry=[retry("Other"), retry("Busy", MaxAttempts=1)]), After=pass_()))
+    failed = next(event.id for event in found.of("LambdaFunctionFailed"))
+    execution = at(found, before, failed)
+    fork(execution, found.host.program, more, id="fork", seed=SEED, now_ms=execution.now_ms)
+    assert go_on(execution, more).status == "SUCCEEDED"
+
+
+EACH = block(Each=wait(5))
+WRITER = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "b", "Prefix": "p"}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (map_(EACH), distributed(EACH)),
+        (distributed(EACH), map_(EACH)),
+        (distributed(EACH), distributed(EACH, ResultWriter=WRITER)),
+    ],
+    ids=["distributed", "inline", "with a writer"],
+)
+def test_a_map_of_another_kind_cannot_go_on(old: dict[str, Any], new: dict[str, Any]) -> None:
+    found, before = original(block(List=pass_(Result=[1, 2]), All=old))
+    execution = at(found, before, 7)
+    assert execution.frames[min(execution.frames)].children is not None
+    changed = compiled(block(List=pass_(Result=[1, 2]), All=new))
+    with pytest.raises(ForkError, match="which the new definition does not have as it was"):
+        fork(execution, found.host.program, changed, id="fork", seed=SEED, now_ms=execution.now_ms)
+
+
+class TestMapRuns:
+    def failed_while_writing(self) -> tuple[Run, bytes]:
+        """A map run that has failed, and whose results are being written."""
+        bulk = distributed(block(Broken=task()), ResultWriter=WRITER)
+        found, before = original(block(List=pass_(Result=[1]), All=bulk, After=pass_()))
+        assert found.error == "Broken"
+        return found, before
+
+    def test_they_are_those_of_the_fork(self) -> None:
+        found, before = self.failed_while_writing()
+        execution = at(found, before, 6)
+        fork(execution, found.host.program, found.host.program, id="fork", seed=SEED, now_ms=execution.now_ms)
+        (told,) = execution.map_runs.values()
+        assert told.execution_arn == execution.arn
+        assert decode_execution(encode_execution(execution)) == execution
+
+    def test_one_that_begins_anew_has_not_failed(self) -> None:
+        found, before = self.failed_while_writing()
+        execution = at(found, before, 6)
+        assert [each.purpose for each in execution.operations.values()] == [Purpose.WRITE_RESULTS]
+        bulk = distributed(block(Broken=pass_(Result="mended")), ResultWriter=WRITER)
+        mended = compiled(block(List=pass_(Result=[1]), All=bulk, After=pass_()))
+        fork(execution, found.host.program, mended, id="fork", seed=SEED, now_ms=execution.now_ms)
+        host = VirtualHost(mended, execution, perform, write_results=lambda _: {"Bucket": "b", "Key": "k"})
+        assert host.run(100).status == "SUCCEEDED"
+        assert [each.status.value for each in execution.map_runs.values()][:1] == ["ABORTED"]
+        assert [each.status.value for each in host.execution.map_runs.values()] == ["ABORTED", "SUCCEEDED"]
 
 
 class TestInput:

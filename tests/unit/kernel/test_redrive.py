@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from statemachine.errors import TaskError
+from statemachine.kernel.advance import advance
 from statemachine.kernel.events import RedriveRequested, StopRequested
 from statemachine.kernel.execution import Execution
 from statemachine.kernel.redrive import refusal
 from statemachine.kernel.snapshot import decode_execution, encode_execution
 from statemachine.limits import Limits
 from statemachine.testing.virtual import VirtualHost, VirtualTask, replay
-from tests.running import Run, block, catch, choice, distributed, fail, map_, new, parallel, pass_, retry, task, wait
+from tests.running import (
+    Run,
+    block,
+    catch,
+    choice,
+    compiled,
+    distributed,
+    fail,
+    map_,
+    new,
+    parallel,
+    pass_,
+    retry,
+    task,
+    wait,
+)
 
 DAY_MS = 86_400_000
 FULL = "Execution history event limit exceeded and cannot be redriven"
@@ -189,6 +205,54 @@ class TestDistributed:
         assert (found.status, found.output) == ("SUCCEEDED", [{"done": "Each"}] * 3)
         assert machine.calls == {"Each 1": 2, "Each 2": 1, "Each 3": 2, "Each 4": 1}
 
+    def test_what_a_tolerated_iteration_has_done_is_undone_once(self) -> None:
+        processor = block(Book=task(CompensateWith="Cancel"), Pay=task(), End=pass_(End=True))
+        processor["States"]["Cancel"] = task(End=True)
+        bulk = distributed(processor, ToleratedFailureCount=5, MaxConcurrency=1)
+        machine = Machine(block(All=bulk, Last=task()), [1, 2, 3])
+        machine.broken = {'Pay {"done":"Book"}'}
+        machine.host.run(until_ms=machine.host.start_ms + 4_500)
+        machine.host.send(StopRequested(machine.host.execution.now_ms))
+        assert machine.redrive("Last").status == "FAILED"
+        assert machine.calls["Book 1"] == 1, "it had completed"
+        calls = Counter(call.state for call in machine.host.calls)
+        assert calls["Cancel"] == 3
+        assert machine.host.execution.compensations == 0
+        check_history(machine)
+
+
+class TestItemsThatCouldNotBegin:
+    """An ItemSelector that fails for one of them before the first redrive."""
+
+    INDEX = "States.MathAdd($$.Map.Item.Value, $$.Execution.RedriveCount)"
+    SELECTOR: ClassVar = {"is.$": f"States.ArrayGetItem($$.Execution.Input.of, {INDEX})"}
+    INPUT: ClassVar = {"of": ["a", "b", "c"], "at": [0, -1, 1, 0]}
+
+    @pytest.mark.parametrize("mapped", [map_, distributed])
+    def test_all_of_them_run(self, mapped: Any) -> None:
+        machine = Machine(
+            block(All=mapped(block(Each=task()), ItemsPath="$.at", ItemSelector=self.SELECTOR, MaxConcurrency=1)),
+            self.INPUT,
+        )
+        assert machine.run().error == "States.IntrinsicFailure"
+        assert machine.redrive().output == [{"done": "Each"}] * 4
+        assert {key: count for key, count in machine.calls.items() if "Each" in key} == {
+            'Each {"is":"a"}': 2, 'Each {"is":"b"}': 1, 'Each {"is":"c"}': 1,
+        }  # fmt: skip
+        check_history(machine)
+
+    def test_nor_is_an_item_of_a_batch_left_out(self) -> None:
+        bulk = distributed(
+            block(Each=task()),
+            ItemsPath="$.at",
+            ItemSelector=self.SELECTOR,
+            ItemBatcher={"MaxItemsPerBatch": 3},
+        )
+        machine = Machine(block(All=bulk), self.INPUT)
+        machine.run()
+        assert len(machine.redrive().output) == 2
+        assert [len(call.arguments.value["Items"]) for call in machine.host.calls] == [3, 1]
+
 
 def test_a_result_that_was_too_large_runs_as_a_whole_again() -> None:
     machine = Machine(block(Both=parallel(block(A=task()), block(B=task()))), limits=Limits(payload_bytes=20))
@@ -196,6 +260,16 @@ def test_a_result_that_was_too_large_runs_as_a_whole_again() -> None:
     assert found.error == "States.DataLimitExceeded"
     machine.redrive()
     assert machine.calls == {"A {}": 2, "B {}": 2}
+
+
+def test_a_parallel_whose_branches_had_all_ended_is_left() -> None:
+    machine = Machine(block(Both=parallel(block(A=task()), block(B=task()))), limits=Limits(fuel=1))
+    while "ParallelStateSucceeded" not in Run(machine.host).types:
+        machine.host.run(1)
+    advance(machine.host.program, machine.host.execution, StopRequested(machine.host.execution.now_ms))
+    assert machine.host.execution.status == "ABORTED"
+    assert machine.redrive().status == "SUCCEEDED"
+    assert machine.calls == {"A {}": 1, "B {}": 1}
 
 
 @pytest.mark.parametrize("where", ["stopped", "timed out"])
@@ -281,6 +355,13 @@ class TestRefusal:
         machine.run()
         assert machine.host.send(RedriveRequested(machine.host.execution.now_ms)).history == ()
         assert machine.host.execution.status == "SUCCEEDED"
+
+    def test_nor_does_time_pass(self) -> None:
+        execution = self.ended("Work")
+        late = execution.now_ms + 15 * DAY_MS
+        advance(compiled(block(Work=task())), execution, RedriveRequested(late))
+        assert execution.status == "FAILED"
+        assert refusal(execution, late) is not None
 
 
 def test_of_a_compensated_execution_only_what_could_not_be_undone() -> None:

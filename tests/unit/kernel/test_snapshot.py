@@ -61,7 +61,14 @@ from statemachine.kernel.execution import (
 )
 from statemachine.kernel.map_runs import MapRun, MapRunCounts
 from statemachine.kernel.redrive import every_unfinished
-from statemachine.kernel.snapshot import decode_event, decode_execution, encode_event, encode_execution
+from statemachine.kernel.snapshot import (
+    USUAL_LIMITS,
+    decode_event,
+    decode_execution,
+    encode_event,
+    encode_execution,
+    encode_new_execution,
+)
 from statemachine.limits import AWS_LIMITS, UNLIMITED, Limits
 
 MACHINE = block(
@@ -344,9 +351,8 @@ def test_another_version_is_refused() -> None:
 def test_limits_that_a_snapshot_does_not_name_keep_their_default() -> None:
     _, execution = new(block(A=pass_()), seed=SEED)
     body = json.loads(encode_execution(execution))
-    del body["limits"]["fuel"]
-    body["limits"]["unheard_of"] = 5
-    assert decode_execution(json.dumps(body).encode()).limits == AWS_LIMITS
+    body["limits"] = {"unheard_of": 5, "depth": 9}
+    assert decode_execution(json.dumps(body).encode()).limits == replace(AWS_LIMITS, depth=9)
 
 
 def _answered() -> Execution:
@@ -413,3 +419,37 @@ def test_every_kind_of_event_is_tested() -> None:
 def test_an_unknown_event_is_refused(encoded: bytes) -> None:
     with pytest.raises(KernelError, match="cannot be read"):
         decode_event(encoded)
+
+
+@pytest.mark.parametrize("limits", [AWS_LIMITS, UNLIMITED, Limits(fuel=7, redrives=None)])
+@pytest.mark.parametrize("express", [False, True])
+@pytest.mark.parametrize("value", [{}, {"n": [1, None]}, 'a "quoted" ü\n', "\ud800"])
+def test_a_new_execution_is_encoded_like_any_other(limits: Limits, express: bool, value: Any) -> None:
+    _, execution = new(block(A=pass_()), value, id="ünique 1", machine_name="Mächine", limits=limits, express=express)
+    assert encode_new_execution(execution) == encode_execution(execution)
+    assert decode_execution(encode_new_execution(execution)) == execution
+
+
+def test_limits_that_a_snapshot_does_not_name() -> None:
+    _, execution = new(block(A=pass_()))
+    assert json.loads(encode_execution(execution))["limits"] == {}
+    execution.limits = Limits(fuel=3, payload_bytes=None)
+    assert json.loads(encode_execution(execution))["limits"] == {"fuel": 3, "payload_bytes": None}
+
+
+def test_limits_of_older_snapshots_are_all_there() -> None:
+    _, execution = new(block(A=pass_()))
+    body = json.loads(encode_execution(execution))
+    body["limits"] = UNLIMITED.to_json()
+    assert decode_execution(json.dumps(body).encode()).limits == UNLIMITED
+
+
+def test_what_limits_are_when_not_named_is_a_part_of_the_format() -> None:
+    _, execution = new(block(A=pass_()))
+    assert decode_execution(encode_execution(execution)).limits.to_json().items() >= USUAL_LIMITS.items()
+    assert USUAL_LIMITS == {
+        "payload_bytes": 262_144, "history_events": 25_000, "fuel": 1_000, "map_concurrency": 40,
+        "distributed_map_concurrency": 10_000, "variable_bytes": 262_144, "variables_bytes": 10_485_760, "depth": 64,
+        "express_seconds": 300, "reader_items": 100_000_000, "reader_bytes": 268_435_456, "compensations": 10_000,
+        "redrivable_days": 14, "redrives": 1_000,
+    }  # fmt: skip

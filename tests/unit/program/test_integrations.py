@@ -68,6 +68,7 @@ def test_what_there_is(resource: str) -> None:
         ),
         (f"{SERVICE}dynamodb:getItems", "did you mean `getItem`?"),
         (f"{SERVICE}lamda:invoke", "did you mean `lambda`?"),
+        (f"{SERVICE}s3:getObject", "use `aws-sdk:s3:getObject` if it is an action of the SDK"),
         (f"{SERVICE}kms:encrypt", "use `aws-sdk:kms:encrypt` if it is an action of the SDK"),
         (f"{SERVICE}sqs:sendMessage.sync", "`sqs:sendMessage` has `.waitForTaskToken`"),
         (f"{SERVICE}dynamodb:getItem.sync", "`dynamodb:getItem` has no suffix"),
@@ -111,6 +112,18 @@ def test_what_express_machines_have_not(resource: str, message: str | None) -> N
     expected = [] if message is None else [f"Express state machine does not support {message}"]
     assert refused(resource, express=True) == expected
     assert refused(resource) == []
+
+
+@pytest.mark.parametrize("name", ["ItemProcessor", "Iterator"])
+def test_an_express_machine_has_no_distributed_map(name: str) -> None:
+    inner = {**machine(FUNCTION), "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}}
+    value = {"StartAt": "M", "States": {"M": {"Type": "Map", name: inner, "End": True}}}
+    assert check_resources(value) == []
+    (found,) = check_resources(value, express=True)
+    assert found.message == "Express state machine does not support a Map with the Mode 'DISTRIBUTED'"
+    assert (found.path, found.runs) == (("States", "M", name, "ProcessorConfig", "Mode"), True)
+    inner["ProcessorConfig"] = {"Mode": "INLINE"}
+    assert check_resources(value, express=True) == []
 
 
 @pytest.mark.parametrize("resource", ["python:shop:charge", "exec:charge", "http://a.example", "https://a.example"])

@@ -25,8 +25,10 @@ from statemachine.jsonvalue import Document, Json
 from statemachine.kernel.commands import ExecutionStatus
 from statemachine.limits import AWS_LIMITS, UNLIMITED
 from statemachine.program.load import load
-from statemachine.runtime.engine import Engine, ResumeError
+from statemachine.runtime.engine import Engine
+from statemachine.runtime.resuming import ResumeError
 from statemachine.runtime.starting import Start, new_driven
+from statemachine.runtime.worker import BEGINS_WAITING
 from statemachine.store.base import Durability, Filter
 from statemachine.store.memory import MemoryStore
 from statemachine.store.sqlite import SqliteStore
@@ -574,5 +576,62 @@ def test_a_store_that_was_given_stays_open(tmp_path: Path) -> None:
             await engine.run(PASS, name="one")
         assert store.get("one").status is ExecutionStatus.SUCCEEDED
         store.close()
+
+    asyncio.run(scenario())
+
+
+def test_many_starters_wait_until_there_is_room() -> None:
+    async def scenario() -> None:
+        store = MemoryStore()
+        async with Engine(store) as engine:
+            starting = [asyncio.create_task(engine.start(PASS, name=f"e{number}")) for number in range(2_000)]
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            assert len(engine._worker._begins) <= BEGINS_WAITING
+            starting[1_500].cancel()
+            ended = await asyncio.gather(*starting, return_exceptions=True)
+            assert [each for each in ended if isinstance(each, BaseException)] == [ended[1_500]]
+        assert sum(store.statistics().executions.values()) == 1_999
+
+    asyncio.run(scenario())
+
+
+def test_who_waits_to_start_is_told_that_the_engine_was_closed() -> None:
+    async def scenario() -> None:
+        engine = Engine("memory")
+        async with engine:
+            starting = [asyncio.create_task(engine.start(PASS)) for _ in range(2_000)]
+            await asyncio.sleep(0)
+        ended = await asyncio.gather(*starting, return_exceptions=True)
+        assert isinstance(ended[-1], StatemachineError)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_an_execution_that_was_undone_shows_where_it_failed(crash: bool) -> None:
+    async def scenario() -> None:
+        saga = machine(Book=task("fine", CompensateWith="Cancel"), Pay=task("broken"))
+        saga["States"]["Cancel"] = task("undo", Next="Tell")
+        saga["States"]["Tell"] = {"Type": "Pass", "End": True}
+        undo = asyncio.Event()
+
+        def broken() -> None:
+            raise ValueError("no money")
+
+        tasks: dict[str, Any] = {"fine": lambda: 1, "broken": broken, "undo": undo.wait}
+        store = MemoryStore()
+        async with Engine(store, tasks=tasks) as engine:
+            await engine.start(saga, name="one")
+            while engine.describe("one").states != ("Cancel",):  # noqa: ASYNC110 - the engine tells of ends only
+                await asyncio.sleep(0.001)
+            if not crash:
+                undo.set()
+                assert (await engine.wait("one")).status is ExecutionStatus.FAILED
+        if crash:
+            async with Engine(store, tasks=tasks | {"undo": lambda: 1}) as engine:
+                await engine.resume("one")
+                await engine.wait("one")
+        assert store.get("one").states == ("Pay",)
 
     asyncio.run(scenario())

@@ -88,7 +88,7 @@ def test_an_execution_that_nobody_drives_is_undone_with_the_tasks_that_stop_is_g
         async with Engine(store) as engine:
             with pytest.raises(StatemachineError, match="no handler is bound"):
                 await engine.stop(execution_id, compensate=True)
-            tasks = {"work": lambda: 0, "undo": undone.append}
+            tasks: dict[str, Any] = {"work": lambda: 0, "undo": undone.append}
             result = await engine.stop(execution_id, compensate=True, tasks=tasks)
             assert result.status is ExecutionStatus.ABORTED
         assert undone == ["booked"]

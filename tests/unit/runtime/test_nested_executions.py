@@ -314,3 +314,29 @@ def test_a_machine_that_waits_for_itself_ends() -> None:
             assert [each.failure and each.failure.error for each in failed] == ["States.Runtime"]
 
     run_virtual(scenario)
+
+
+@pytest.mark.parametrize("arguments", [{"Name": "kid"}, {"Input": {"n": 1}}])
+@pytest.mark.parametrize("suffix", [".sync:2", ""])
+def test_a_child_of_which_a_crash_left_no_record_ends_with_its_parent(suffix: str, arguments: dict[str, Any]) -> None:
+    async def scenario() -> None:
+        store = Dying()
+        async with engine_on(RESTS, store) as engine:
+            await engine.start(starts(suffix, arguments=arguments), name="one")
+            with pytest.raises(OSError, match="gone"):
+                await engine.wait("one")
+        store.mortal = store.dead = False
+        (child,) = [each.id for each in store.list().records if each.id != "one"]
+        assert [each.type for each in store.history("one")][-1] == "TaskStarted"
+        async with Engine(store, clock=LoopClock(), tasks={START + suffix: noop}) as engine:
+            # It performs such tasks itself, and so knows of no child.
+            assert (await engine.stop("one")).status is ExecutionStatus.ABORTED
+            assert engine.describe(child).status is ExecutionStatus.RUNNING
+            await engine.resume(child)
+            result = await engine.wait(child)
+        if suffix:
+            assert (result.status, "managing this resource was aborted" in str(result.cause)) == ("ABORTED", True)
+        else:
+            assert result.status is ExecutionStatus.SUCCEEDED
+
+    run_virtual(scenario)

@@ -14,7 +14,7 @@ from statemachine.errors import StoreError
 from statemachine.kernel.commands import ExecutionStatus
 from statemachine.kernel.execution import Execution
 from statemachine.limits import UNLIMITED
-from statemachine.runtime import parking, worker
+from statemachine.runtime import parking, residency
 from statemachine.runtime.engine import Engine
 from statemachine.store.memory import MemoryStore
 from statemachine.store.sqlite import SqliteStore
@@ -25,7 +25,7 @@ TOKENS = "arn:aws:states:::sqs:sendMessage.waitForTaskToken"
 @pytest.fixture(autouse=True)
 def _two_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parking, "AT_REST", 2)
-    monkeypatch.setattr(worker, "AT_REST", 2)
+    monkeypatch.setattr(residency, "AT_REST", 2)
 
 
 def engine_on(store: Any, **options: Any) -> Engine:
@@ -54,7 +54,7 @@ def test_what_waits_is_parked_and_comes_back_when_its_time_comes(kind: str, tmp_
                 assert engine.history(each) == engine.history(each)
                 assert len(engine.history(each)) == len(engine.history(ids[0]))
             assert engine._worker.driven == {}
-            assert engine._worker._in_memory == len(engine._worker._resting) == 0
+            assert engine._worker._residency.in_memory == len(engine._worker._residency._resting) == 0
         store.close()
 
     run_virtual(scenario)
@@ -140,6 +140,37 @@ def test_one_that_somebody_else_changed_meanwhile_is_not_driven_on() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.parametrize("damaged", [False, True])
+def test_one_that_cannot_be_read_harms_no_other(damaged: bool) -> None:
+    class Bad(MemoryStore):
+        bad = ""
+
+        def at_rest(self, execution_ids: Any) -> Any:
+            found = super().at_rest(execution_ids)
+            if self.bad in found and not damaged:
+                raise StoreError("the disk is broken")
+            return {name: each._replace(snapshot=b"{") if name == self.bad else each for name, each in found.items()}
+
+        def recover(self, execution_id: str, from_start: bool = False) -> Any:
+            if execution_id == self.bad:
+                raise StoreError("the disk is broken")
+            return super().recover(execution_id, from_start)
+
+    async def scenario() -> None:
+        store = Bad()
+        async with engine_on(store) as engine:
+            ids = await engine.start_many(WAIT, [{}] * 9)
+            await settle()
+            store.bad = parked(engine)[2]
+            with pytest.raises(StoreError, match="the disk is broken"):
+                await engine.wait(store.bad)
+            for each in ids:
+                if each != store.bad:
+                    assert (await engine.wait(each)).output == "worked"
+
+    run_virtual(scenario)
+
+
 # -- limits ----------------------------------------------------------------------------------------------------------
 
 
@@ -203,3 +234,46 @@ async def _work() -> str:
 
 async def _never() -> None:
     await asyncio.sleep(3_600)
+
+
+def test_what_comes_to_rest_in_the_turn_that_stops_it_is_not_parked() -> None:
+    """A child begins to wait, and its parent fails, in the same turn: the child has two steps in it."""
+    child = "arn:aws:states:us-east-1:123456789012:stateMachine:child"
+    starts = task("arn:aws:states:::states:startExecution.sync", Parameters={"StateMachineArn": child})
+    parent = machine(
+        Both={"Type": "Parallel", "Branches": [machine(Start=starts), machine(Break=task("break"))]},
+    )
+
+    async def scenario() -> None:
+        begun = 0
+        rests, breaks = asyncio.Event(), asyncio.Event()
+
+        async def rest() -> str:
+            nonlocal begun
+            begun += 1
+            await rests.wait()
+            return "rested"
+
+        async def fail() -> str:
+            nonlocal begun
+            begun += 1
+            await breaks.wait()
+            raise ValueError("broken")
+
+        tasks = {"work": rest, "break": fail}
+        machines = {child: machine(Work=task(), Rest={"Type": "Wait", "Seconds": 600})}
+        async with Engine(MemoryStore(), clock=LoopClock(), tasks=tasks, machines=machines) as engine:
+            await engine.start_many(machine(Rest={"Type": "Wait", "Seconds": 600}), [{}, {}])
+            name = await engine.start(parent, {}, name="parent")
+            await settle()
+            assert begun == 2
+            rests.set()
+            breaks.set()
+            assert (await engine.wait(name)).error == "ValueError"
+            stopped = engine.list().records[0]
+            assert (stopped.parent, stopped.status) == (name, ExecutionStatus.ABORTED)
+            assert [each.type for each in engine.history(stopped.id)][-2:] == ["WaitStateEntered", "ExecutionAborted"]
+            assert len(engine._worker.driven) == 2
+            assert engine._worker._residency.in_memory == 2
+
+    run_virtual(scenario)

@@ -72,6 +72,24 @@ def test_it_has_the_engines_methods(tmp_path: Path) -> None:
         assert [each.id for each in engine.list(Filter(error="Enough"), 1).records] == ["two"]
 
 
+def test_many_are_started_at_once_and_drained(tmp_path: Path) -> None:
+    ended: list[Any] = []
+
+    def work(value: Any) -> Any:
+        ended.append(value)
+        return value
+
+    engine = SyncEngine(tmp_path / "store.db", tasks={"work": work})
+    with engine:
+        ids = engine.start_many(WORK, range(300))
+        assert [engine.wait(each).output for each in ids] == list(range(300))
+        assert sorted(ended) == list(range(300))
+        assert engine.drain(5)
+        assert engine.drain()
+        with pytest.raises(StatemachineError, match="is closed"):
+            engine.start(WORK)
+
+
 def test_it_serves_many_threads() -> None:
     with SyncEngine("memory", tasks={"work": lambda value: value}) as engine, ThreadPoolExecutor(8) as threads:
         results = list(threads.map(lambda number: engine.run(WORK, number).output, range(100)))

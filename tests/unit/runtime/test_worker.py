@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
-from machines import BEATING, LOOP, PASS, RETRIED, WAIT, WAITS, WORK, RecordingStore
+from machines import BEATING, LOOP, PASS, RETRIED, WAIT, WAITS, WORK, RecordingStore, machine, task
 from virtual_time import LoopClock, run_virtual, settle, without_threads
 
 from statemachine.errors import KernelError, StatemachineError, StoreError
@@ -646,3 +647,33 @@ def test_a_thousand_executions_at_once(kind: str, durability: Durability, tmp_pa
         store.close()
 
     run_virtual(scenario)
+
+
+@pytest.mark.parametrize(("own_loop", "alone"), [(False, True), (True, True), (True, False)])
+def test_who_runs_alone_on_a_loop_of_its_own_is_stored_without_a_thread(
+    tmp_path: Path, own_loop: bool, alone: bool
+) -> None:
+    threads: set[str] = set()
+
+    class Watched(SqliteStore):
+        def commit(self, commits: Any) -> None:
+            if any(each.execution_id == "one" and each.sequence for each in commits):
+                threads.add(threading.current_thread().name)
+            super().commit(commits)
+
+    async def scenario() -> None:
+        store = Watched(tmp_path / "store.db")
+        async with Engine(store, tasks={"work": _at_once, "long": asyncio.Event().wait}, own_loop=own_loop) as engine:
+            if not alone:
+                await engine.start(machine(Long=task("long")))
+                while not engine._worker.performer.tasks.running:  # noqa: ASYNC110 - nobody tells
+                    await asyncio.sleep(0)
+            await engine.run(WORK, name="one")
+        store.close()
+
+    asyncio.run(scenario())
+    assert threads == {"MainThread" if own_loop and alone else "statemachine-commit"}
+
+
+async def _at_once() -> int:
+    return 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from statemachine.errors import TaskError
+from statemachine.kernel.events import RedriveRequested
 from statemachine.kernel.snapshot import decode_event, encode_execution
 from statemachine.testing.virtual import VirtualHost, VirtualTask
 from statemachine.testing.what_if import Comparison, what_if
@@ -74,6 +75,33 @@ def test_another_end() -> None:
     assert found.difference is not None
     assert found.difference.after is not None
     assert found.difference.after["type"] == "ExecutionFailed"
+
+
+def test_a_redrive_is_compared_too() -> None:
+    definition = block(Work=task(), Last=pass_(Result="old"))
+    program, execution = new(definition)
+    start = encode_execution(execution)
+    answers = iter([TaskError("Broken", None), {"mended": True}])
+
+    def perform_once_broken(call: VirtualTask) -> Any:
+        answer = next(answers)
+        if isinstance(answer, TaskError):
+            raise answer
+        return answer
+
+    host = VirtualHost(program, execution, perform_once_broken)
+    assert host.run().status == "FAILED"
+    host.send(RedriveRequested(host.execution.now_ms + 60_000))
+    assert host.run().status == "SUCCEEDED"
+    events = [decode_event(each) for each in host.journal]
+    same = what_if(program, start, events, program)
+    assert (same.difference, same.before.history) == (None, tuple(host.history))
+    other = what_if(program, start, events, compiled(block(Work=task(), Last=pass_(Result="new"))))
+    assert other.difference is not None
+    assert other.difference.position == len(host.history) - 1
+    retried = what_if(program, start, events, compiled(block(Work=task(Retry=[retry()]), Last=pass_(Result="old"))))
+    assert (retried.after.status, retried.after.unanswered) == ("SUCCEEDED", None)
+    assert "ExecutionRedriven" not in [event.type for event in retried.after.history]
 
 
 def test_a_call_of_which_nothing_is_recorded_is_not_invented() -> None:

@@ -165,3 +165,24 @@ def test_a_misspelt_name(messages: Callable[[dict[str, Any]], list[str]]) -> Non
 )
 def test_unused(machine: dict[str, Any], expected: list[str], warned: Warned) -> None:
     assert warned(machine) == [("VARIABLE_UNUSED", place) for place in expected]
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("{% $partiton([1, 2], 1) %}", "$partition"),
+        ("{% $uppercas('a') %}", "$uppercase"),
+        ("{% $state.input %}", "$states"),
+        ("{% $totl %}", "$total"),
+    ],
+)
+def test_a_misspelt_function(messages: Callable[[dict[str, Any]], list[str]], text: str, meant: str) -> None:
+    first = pass_(Assign={"total": 1}, Output="{% $states.input %}", Next="U")
+    machine = block(S=first, U=pass_(Output=[text, "{% $total %}"])) | {"QueryLanguage": "JSONata"}
+    (message,) = messages(machine)
+    assert f"did you mean `{meant}`?" in message
+
+
+def test_a_path_has_no_functions(messages: Callable[[dict[str, Any]], list[str]]) -> None:
+    (message,) = messages(block(U=pass_(Parameters={"v.$": "$partiton"})))
+    assert "did you mean" not in message

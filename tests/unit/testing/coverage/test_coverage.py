@@ -17,7 +17,7 @@ from statemachine.testing.cases.model import Setup
 from statemachine.testing.cases.running import Run, run
 from statemachine.testing.coverage import cobertura, html
 from statemachine.testing.coverage.measuring import Coverage, DefinitionCoverage, Kind, percent, to_json, total
-from statemachine.testing.coverage.observing import observe
+from statemachine.testing.coverage.observing import Observer
 from statemachine.testing.mocks import Mocks
 
 GREATER = {"Variable": "$.n", "NumericGreaterThan": 10, "Next": "Big"}
@@ -178,8 +178,8 @@ def test_observing_changes_nothing() -> None:
     it = loaded(CHOOSE)
     done = ran(it, {"n": 5})
     before = list(done.host.history)
-    first, second = observe(done.host), observe(done.host)
-    assert first == second
+    observer = Observer(done.host.program)
+    assert observer.observe(done.host) == observer.observe(done.host)
     assert done.host.history == before
     assert done.host.program is it.program
 

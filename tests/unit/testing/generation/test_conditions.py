@@ -57,6 +57,8 @@ EXPRESSIONS = [
     "$states.input.n = -1 and ($states.input.s = 'y' or $states.input.s = 'z')",
     "$states.input.n < $states.input.m",
     "$states.input.x = null",
+    "$states.input.kind in ['slow', 'sea']",
+    "$not($states.input.n in [1, 2])",
     "$states.input.x = true",
 ]
 

@@ -104,6 +104,17 @@ def machine(start: str, **states: Any) -> dict[str, Any]:
             id="retriers and catchers",
         ),
         pytest.param(
+            machine(
+                "T",
+                T=task(
+                    Catch=[catch("Bad", "Odd"), catch("Bad", "States.TaskFailed"), catch("Good")],
+                    Next="Good",
+                ),
+                **ENDS,
+            ),
+            id="catchers of everything else",
+        ),
+        pytest.param(
             block(
                 P=parallel(
                     block(L=task(Retry=[retry("Slow")])),
@@ -160,6 +171,17 @@ def machine(start: str, **states: Any) -> dict[str, Any]:
                 Refund=task(End=True),
             ),
             id="compensations",
+        ),
+        pytest.param(
+            machine(
+                "P",
+                P=parallel(
+                    machine("Book", Book=task(CompensateWith="Cancel", End=True), Cancel=task(End=True)),
+                    block(Pay=task()),
+                    End=True,
+                ),
+            ),
+            id="a compensation in a branch",
         ),
         pytest.param(
             {
