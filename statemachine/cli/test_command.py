@@ -106,6 +106,8 @@ def command(
     if files is None:
         return 2
     chosen = _chosen(files, expression)
+    if expression and not chosen:
+        raise click.UsageError(f"no case matches -k {expression!r}; --list shows their names")
     if listing:
         return _list(chosen, as_json=as_json)
     results, coverage, seconds = _run(chosen, files, first_only=first_only, verbose=verbose, quiet=as_json)

@@ -55,7 +55,7 @@ def _default_client() -> Any:
     try:
         import boto3
     except ImportError:
-        raise StatemachineError("S3 needs boto3: install asl-statemachine[aws]") from None
+        raise StatemachineError("S3 needs boto3: pip install 'asl-statemachine[aws]'") from None
     return boto3.client("s3")
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from functools import partial
+from os import PathLike
+from pathlib import Path
 from typing import TypeAlias
 
 from statemachine.integrations.objects import ObjectStore
@@ -24,7 +26,8 @@ from statemachine.runtime.transfers import require_data
 
 REMEMBERED_PROGRAMS = 1_000
 
-Tasks: TypeAlias = Mapping[str, Binding] | TaskRegistry
+Tasks: TypeAlias = Mapping[str, Binding] | TaskRegistry | str | PathLike[str]
+"""Bindings by resource, a registry of them, or the path of a tasks file; its handlers are looked for beside it."""
 
 
 class Bindings:
@@ -112,4 +115,8 @@ class Bindings:
 
 
 def _registry(tasks: Tasks | None) -> TaskRegistry:
+    if isinstance(tasks, str | PathLike):
+        from statemachine.integrations.tasks_file import load_tasks_file
+
+        return TaskRegistry(load_tasks_file(Path(tasks)), search_path=[Path(tasks).parent])
     return tasks if isinstance(tasks, TaskRegistry) else TaskRegistry(tasks or {})
