@@ -141,7 +141,11 @@ class Arena:
         worker.next_at = self._next_at()
 
     def _dismiss(self, worker: _Worker) -> None:
-        """End a worker in peace. The others go on meanwhile."""
+        """End a worker in peace. The others go on meanwhile: one that hangs may do so inside a transaction, for which
+        the store makes everybody wait."""
+        for each in self._workers:
+            if each.hung:
+                self._wake(each)
         os.kill(worker.process, signal.SIGTERM)
         status = self._nursery.end(worker.process, DRAIN_SECONDS)
         self.fight.done["drained"] += 1

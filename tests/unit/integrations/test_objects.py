@@ -98,7 +98,7 @@ def test_a_store_from_an_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_s3_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "boto3", None)
-    with pytest.raises(StatemachineError, match=r"install asl-statemachine\[aws\]"):
+    with pytest.raises(StatemachineError, match=r"pip install 'asl-statemachine\[aws\]'"):
         open_objects("s3")
 
 
