@@ -9,7 +9,7 @@ import pytest
 from statemachine.cli.failures import brief_failure, describe_failure, stack_of
 from statemachine.errors import Failure
 
-STACK = ['  File "/srv/handlers.py", line 2, in charge\n    return pay(order)\n', '  File "/srv/handlers.py", line 9, in pay\n']
+STACK = ['  File "/srv/h.py", line 2, in charge\n    return pay(order)\n', '  File "/srv/h.py", line 9, in pay\n']
 LAMBDA = json.dumps({"errorMessage": "no money", "errorType": "Declined", "requestId": "r", "stackTrace": STACK})
 
 
@@ -18,7 +18,7 @@ def test_the_cause_of_a_function() -> None:
     assert brief_failure(failure) == "Declined: no money"
     assert describe_failure(failure) == f"Declined: {LAMBDA}"
     assert stack_of(failure) == [
-        '  File "/srv/handlers.py", line 2, in charge', "    return pay(order)", '  File "/srv/handlers.py", line 9, in pay'
+        '  File "/srv/h.py", line 2, in charge', "    return pay(order)", '  File "/srv/h.py", line 9, in pay'
     ]  # fmt: skip
 
 
