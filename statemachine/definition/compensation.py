@@ -64,9 +64,10 @@ class CompensationRules:
         if any(block.path[:length] in self._paths for length in range(len(block.path) + 1)):
             found += list(_nested(block.nodes.values()))
         targets = {target: place for node in block.nodes.values() for place, target in node.compensations}
-        if not targets or not block.is_known or block.start_at is None or not targets.keys() <= block.nodes.keys():
+        start_at = block.start_at
+        if not targets or not block.is_known or start_at is None or not {start_at, *targets} <= block.nodes.keys():
             return found
-        normal = _reached(block, [block.start_at])
+        normal = _reached(block, [start_at])
         paths = _reached(block, [each for each in targets if each not in normal], stop=normal)
         self._paths.update(block.nodes[each].path for each in paths)
         found += _intrusions(block, targets, normal)

@@ -167,6 +167,10 @@ FAULTS: dict[str, tuple[dict[str, Any], list[tuple[str, str, str]]]] = {
             )
         ],
     ),
+    "a block that begins nowhere": (
+        machine("Nowhere", A=task(CompensateWith="U"), U=END),
+        [("MISSING_TRANSITION_TARGET", "Missing 'Next' target: Nowhere", "/StartAt")],
+    ),
     "a path that nothing completes into": (
         machine(A=END, B=task(CompensateWith="U"), U=END),
         [("MISSING_TRANSITION_TARGET", 'State "B" is not reachable.', "/States/B")],
