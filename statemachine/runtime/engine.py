@@ -309,7 +309,7 @@ class Engine:
             if not is_same(existing, new):
                 raise
             if existing.status is ExecutionStatus.RUNNING:
-                self._resumer.resume(new.id, start.registry)
+                self._resumer.resume(new.id, start.registry, start.nesting)
             return None
         return driven
 

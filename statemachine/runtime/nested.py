@@ -85,7 +85,7 @@ class NestedExecutions:
         clock: Clock,
         machines: Mapping[str, LoadedDefinition],
         begin: Begin,
-        resume: Callable[[str, TaskRegistry], None],
+        resume: Callable[[str, TaskRegistry, int], None],
         stop_elsewhere: Callable[[str, str], None],
     ) -> None:
         self._worker = worker
@@ -246,7 +246,7 @@ class NestedExecutions:
             if record.status is not ExecutionStatus.RUNNING:
                 return record
             try:
-                self._resume(child_id, driven.registry)
+                self._resume(child_id, driven.registry, driven.nesting + 1)
             except ExecutionOwnedError:
                 await asyncio.sleep(POLL_SECONDS)
 

@@ -43,6 +43,16 @@ class Resting:
         """It is not at rest any more."""
         self._since.pop(driven, None)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether one more would be too many."""
+        return len(self._since) >= AT_REST
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether there are too many."""
+        return len(self._since) > AT_REST
+
     def parkable(self) -> list[Driven]:
         """Those that are to be parked now: too many, or too long at rest."""
         most = max(0, len(self._since) - AT_REST)

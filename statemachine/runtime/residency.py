@@ -18,7 +18,7 @@ from statemachine.kernel.commands import CancelOperation, Command, StartTimer
 from statemachine.kernel.execution import Execution
 from statemachine.kernel.snapshot import decode_execution
 from statemachine.runtime.driven import Driven
-from statemachine.runtime.parking import AT_REST, REST_SECONDS, Resting, is_due_soon, load_parked
+from statemachine.runtime.parking import REST_SECONDS, Resting, is_due_soon, load_parked
 from statemachine.store.base import AtRest, Durability, Store
 
 
@@ -124,7 +124,7 @@ class Residency:
         if execution is None or driven.queued or not self._is_at_rest(driven, execution):
             return
         self._resting.add(driven)
-        if len(self._resting) > AT_REST:
+        if self._resting.is_crowded:
             self._park_some()
         elif self._sweep is None:
             self._sweep = asyncio.get_running_loop().call_later(REST_SECONDS, self._sweep_up)
@@ -146,7 +146,7 @@ class Residency:
     def parks_at_once(self, driven: Driven, execution: Execution, commands: Sequence[Command]) -> bool:
         """Whether an execution that is at rest after a step is to be parked by that step's commit."""
         return (
-            len(self._resting) >= AT_REST
+            self._resting.is_full
             and driven.durability is not Durability.NONE
             and not is_due_soon(execution)
             and all(isinstance(each, StartTimer | CancelOperation) for each in commands)

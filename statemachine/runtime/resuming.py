@@ -45,11 +45,15 @@ class Resumer:
         self._bindings = bindings
         self._mailbox = mailbox
 
-    def resume(self, execution_id: str, registry: TaskRegistry) -> None:
-        """Go on with an execution, unless it has ended. Raises as `Engine.resume`."""
-        if execution_id not in self._worker:
+    def resume(self, execution_id: str, registry: TaskRegistry, nesting: int = 0) -> None:
+        """Go on with an execution, unless it has ended; so many others wait for it, one for the other. Raises as
+        `Engine.resume`."""
+        if execution_id in self._worker:
+            self._worker.need(execution_id, nesting)
+        else:
             driven = self.claim(execution_id, registry, performs=True)
             if driven is not None:
+                driven.nesting = nesting
                 self._bindings.use(driven)
                 self._worker.drive(driven)
                 self._mailbox.take_over(driven)

@@ -294,6 +294,13 @@ class Worker:
         self.post(execution_id, Delivery(event, receipt))
         await receipt
 
+    def need(self, execution_id: str, nesting: int) -> None:
+        """Another execution waits for one that is driven here: it must not wait for room, which the other one takes."""
+        driven = self._driven[execution_id]
+        driven.nesting = max(driven.nesting, nesting)
+        if nesting and driven.waits:
+            self._load_or_give_up(driven)
+
     def load(self, driven: Driven) -> Execution:
         """The execution, from the store if it is parked or waits there. Raises StoreError."""
         return self._residency.load(driven)
@@ -410,6 +417,7 @@ class Worker:
                 turn.advanced.append(Advanced(driven, waits=True))
                 return
         elif not driven.inbox and not driven.parks:
+            turn.advanced.append(Advanced(driven))  # what came was taken up before its turn: it may be at rest
             return
         try:
             execution = self.load(driven)
@@ -538,10 +546,13 @@ class Worker:
     def _admit(self) -> None:
         """Load executions that wait in the store while there is room."""
         while (driven := self._residency.next_with_room()) is not None:
-            try:
-                self.load(driven)
-            except StatemachineError as error:
-                self.give_up(driven.id, error)
+            self._load_or_give_up(driven)
+
+    def _load_or_give_up(self, driven: Driven) -> None:
+        try:
+            self.load(driven)
+        except StatemachineError as error:
+            self.give_up(driven.id, error)
 
     # -- the end -----------------------------------------------------------------------------------------------
 
@@ -552,6 +563,7 @@ class Worker:
             self._give_up(driven, error)
             with suppress(StoreError):
                 self._store.release(execution_id)
+            asyncio.get_running_loop().call_soon(self._admit)  # there is room now, and perhaps no turn to see it
 
     def _give_up(self, driven: Driven, error: Exception) -> None:
         """Drop an execution that cannot go on; it stays in the store as it was."""

@@ -193,6 +193,8 @@ def is_empty(path: Path) -> bool:
     """Whether no process has got as far as to make a store of it."""
     if not path.exists():
         return True
+    if path.with_name(path.name + "-journal").exists():
+        return True  # its very first transaction, from before there is a log, has not ended
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
         return bool(connection.execute("PRAGMA user_version").fetchone() == (0,))
 

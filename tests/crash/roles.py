@@ -25,7 +25,7 @@ from workload import ACTIVITY, CHILDREN, MACHINES, Witness, started, tasks
 from statemachine.errors import ExecutionNotFoundError, ExecutionOwnedError, StatemachineError, TaskTimedOutError
 from statemachine.kernel.commands import ExecutionStatus
 from statemachine.program.load import LoadedDefinition, load
-from statemachine.runtime import committing, mailbox, nested, parking, remote, takeover, worker
+from statemachine.runtime import committing, mailbox, nested, parking, remote, takeover
 from statemachine.runtime.engine import Engine
 from statemachine.store import connections
 from statemachine.store.base import Filter
@@ -108,8 +108,7 @@ def _arm(part: Part) -> None:
 def _tighten() -> None:
     committing.EVENTS_PER_SNAPSHOT = 8
     committing.SNAPSHOT_BYTES_PER_EVENT = 1_000_000
-    for module in (parking, worker):
-        module.AT_REST = 1  # type: ignore[attr-defined]
+    parking.AT_REST = 1
     connections.WAL_PAGES = 8  # type: ignore[misc]
 
 

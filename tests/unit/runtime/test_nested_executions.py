@@ -340,3 +340,30 @@ def test_a_child_of_which_a_crash_left_no_record_ends_with_its_parent(suffix: st
             assert result.status is ExecutionStatus.SUCCEEDED
 
     run_virtual(scenario)
+
+
+@pytest.mark.parametrize("parents_first", [True, False])
+@pytest.mark.parametrize("most", [1, 3])
+def test_a_resumed_child_waits_for_no_room_that_its_parent_has(most: int, parents_first: bool) -> None:
+    """As many parents as may run, each of which waits for a child: the children run all the same."""
+    names = [f"parent-{number}" for number in range(most)]
+    working = machine(Work=task("work"))
+
+    async def never(_: Json) -> None:
+        await asyncio.sleep(3_600)
+
+    async def scenario() -> None:
+        store = MemoryStore()
+        async with engine_on(working, store, tasks={"work": never}) as engine:
+            for name in names:
+                await engine.start(starts(".sync:2", arguments={"Input.$": "$"}), {"n": 1}, name=name)
+            await settle()
+            assert len(engine.list().records) == 2 * most
+        async with engine_on(working, store, tasks={"work": noop}, max_running=most) as engine:
+            for name in names if parents_first else ():
+                await engine.resume(name)
+            await engine.resume()
+            for name in names:
+                assert (await asyncio.wait_for(engine.wait(name), 60)).succeeded
+
+    run_virtual(scenario)

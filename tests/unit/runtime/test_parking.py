@@ -14,7 +14,7 @@ from statemachine.errors import StoreError
 from statemachine.kernel.commands import ExecutionStatus
 from statemachine.kernel.execution import Execution
 from statemachine.limits import UNLIMITED
-from statemachine.runtime import parking, residency
+from statemachine.runtime import parking
 from statemachine.runtime.engine import Engine
 from statemachine.store.memory import MemoryStore
 from statemachine.store.sqlite import SqliteStore
@@ -25,7 +25,6 @@ TOKENS = "arn:aws:states:::sqs:sendMessage.waitForTaskToken"
 @pytest.fixture(autouse=True)
 def _two_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parking, "AT_REST", 2)
-    monkeypatch.setattr(residency, "AT_REST", 2)
 
 
 def engine_on(store: Any, **options: Any) -> Engine:
