@@ -11,16 +11,13 @@ import click
 
 from statemachine.cli.findings import UNUSABLE, load_definition
 from statemachine.cli.options import (
-    aws_option,
+    binding_options,
     concurrency_option,
-    data_option,
     json_option,
-    machines_option,
     quiet_option,
     read_input,
     store_hint,
     store_option,
-    tasks_option,
 )
 from statemachine.store import open_store
 
@@ -40,10 +37,7 @@ from statemachine.store import open_store
     help="Go on with this definition instead of the execution's own.",
 )
 @click.option("--name", metavar="ID", help="The new execution's id.")
-@tasks_option
-@machines_option
-@data_option
-@aws_option
+@binding_options
 @store_option
 @concurrency_option
 @json_option

@@ -61,6 +61,13 @@ aws_option = click.option(
 )
 
 
+def binding_options(command: F) -> F:
+    """--tasks, --machines, --data and --aws: what performs the tasks of the executions that a command drives."""
+    for option in (aws_option, data_option, machines_option, tasks_option):
+        command = option(command)
+    return command
+
+
 def _names_and_values(_context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
     values: dict[str, str] = {}
     for each in given:

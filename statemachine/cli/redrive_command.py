@@ -9,14 +9,11 @@ import click
 
 from statemachine.cli.logs import log_instead_option
 from statemachine.cli.options import (
-    aws_option,
+    binding_options,
     concurrency_option,
-    data_option,
     json_option,
-    machines_option,
     quiet_option,
     store_option,
-    tasks_option,
 )
 from statemachine.cli.progress import SEEDED, Progress
 from statemachine.store import open_store
@@ -27,10 +24,7 @@ if TYPE_CHECKING:
 
 @click.command("redrive")
 @click.argument("execution")
-@tasks_option
-@machines_option
-@data_option
-@aws_option
+@binding_options
 @store_option
 @concurrency_option
 @log_instead_option

@@ -10,17 +10,14 @@ import click
 from statemachine.cli.findings import UNUSABLE, load_definition
 from statemachine.cli.logs import log_instead_option
 from statemachine.cli.options import (
-    aws_option,
+    binding_options,
     concurrency_option,
-    data_option,
     json_option,
-    machines_option,
     quiet_option,
     read_input,
     store_hint,
     store_option,
     substitutions_option,
-    tasks_option,
 )
 from statemachine.cli.output import print_json
 from statemachine.cli.progress import Progress
@@ -38,10 +35,7 @@ if TYPE_CHECKING:
 @click.command("run")
 @click.argument("definition", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("-i", "--input", "input_value", metavar="JSON", help="The input: JSON, @FILE, or - for standard input.")
-@tasks_option
-@machines_option
-@data_option
-@aws_option
+@binding_options
 @click.option("--mocks", metavar="FILE[:CASE]", help="Answer tasks from a mock file instead; CASE names its test case.")
 @substitutions_option
 @click.option("--name", metavar="ID", help="The execution's id. The same id, definition and input: the same execution.")
@@ -99,7 +93,7 @@ def command(
     from statemachine.cli.driving import drive, report_one
     from statemachine.cli.shared import SharedBindings
     from statemachine.runtime.engine import Engine
-    from statemachine.runtime.starting import Start, checked_input, checked_name, machine_name_of
+    from statemachine.runtime.starting import Start, checked_input, checked_name
 
     if definition == Path("-") and input_value == "-":
         raise click.UsageError("definition and input cannot both come from standard input")
@@ -117,7 +111,7 @@ def command(
             loaded=loaded,
             input=checked_input(document, allowed),
             execution_id=checked_name(name),
-            machine_name=machine_name_of(loaded),
+            machine_name=loaded.machine_name,
             registry=registry,
             durability=Durability(durability),
             tasks_source=source,
@@ -138,10 +132,8 @@ def command(
         shared.offer((loaded.program, *(each.program for each in known.values())), registry)
 
     async def begin(engine: Engine) -> list[str]:
-        started = await engine.start(
-            loaded, document, name=name, machine_name=machine_name_of(loaded), tasks_source=source
-        )
-        progress.say(f"Execution {started} of {machine_name_of(loaded)}")
+        started = await engine.start(loaded, document, name=name, machine_name=loaded.machine_name, tasks_source=source)
+        progress.say(f"Execution {started} of {loaded.machine_name}")
         return [started]
 
     try:

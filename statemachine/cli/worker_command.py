@@ -10,12 +10,9 @@ import click
 
 from statemachine.cli.logs import log_history, log_options, logging_to_stderr
 from statemachine.cli.options import (
-    aws_option,
+    binding_options,
     concurrency_option,
-    data_option,
-    machines_option,
     store_option,
-    tasks_option,
 )
 from statemachine.cli.times import read_duration
 from statemachine.store import open_store
@@ -25,10 +22,7 @@ logger = logging.getLogger("statemachine.worker")
 
 
 @click.command("worker")
-@tasks_option
-@machines_option
-@data_option
-@aws_option
+@binding_options
 @store_option
 @concurrency_option
 @click.option(

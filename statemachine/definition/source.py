@@ -176,16 +176,38 @@ def _check_keys(value: Json) -> None:
             _check_keys(item)
 
 
+def decode_definition(
+    raw: bytes, file: str | None = None, limits: DefinitionLimits = DEFINITION_LIMITS
+) -> tuple[str, Diagnostic | None]:
+    """The text of a definition's bytes, as far as it can be shown, and what is wrong with them."""
+    if len(raw) > limits.bytes:
+        message = f"The definition is larger than {limits.bytes} bytes"
+        return "", Diagnostic(TOO_LARGE, message, None, position=Position(1, 1), file=file)
+    try:
+        return raw.decode("utf-8-sig"), None
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n")
+        column = len(raw[raw.rfind(b"\n", 0, error.start) + 1 : error.start].decode("utf-8-sig", "replace")) + 1
+        hint = "save it as UTF-8, it looks like UTF-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else None
+        found = Diagnostic(
+            INVALID_ENCODING,
+            f"The definition is not UTF-8: {error.reason} at byte {error.start}",
+            None,
+            position=Position(line + 1, column),
+            file=file,
+            suggestion=hint,
+        )
+        return raw.decode("utf-8", "replace").removeprefix("\ufeff"), found
+
+
 def _decode(text: str | bytes, file: str | None, limits: DefinitionLimits) -> str:
     if len(text) > limits.bytes or (isinstance(text, str) and len(text.encode("utf-8", "replace")) > limits.bytes):
         message = f"The definition is larger than {limits.bytes} bytes"
         raise DefinitionError([Diagnostic(TOO_LARGE, message, None, file=file)])
     if isinstance(text, bytes):
-        try:
-            text = text.decode("utf-8")
-        except UnicodeDecodeError as error:
-            message = f"The definition is not UTF-8: {error.reason} at byte {error.start}"
-            raise DefinitionError([Diagnostic(INVALID_ENCODING, message, None, file=file)]) from None
+        text, wrong = decode_definition(text, file, limits)
+        if wrong is not None:
+            raise DefinitionError([wrong])
     text = text.removeprefix("\ufeff")
     surrogate = re.search("[\ud800-\udfff]", text)
     if surrogate:

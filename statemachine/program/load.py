@@ -32,6 +32,15 @@ Definition: TypeAlias = Mapping[str, Json] | str | PathLike[str]
 or starts with ``{``, and a path otherwise."""
 
 
+@lru_cache(maxsize=256)
+def _name_of_file(file: str) -> str:
+    # Kept, because every start of an execution asks.
+    name = Path(file).name
+    for ending in (".json", ".yaml", ".yml", ".asl"):
+        name = name.removesuffix(ending)
+    return name or "StateMachine"
+
+
 class LoadedDefinition(Struct, frozen=True):
     """A definition that can be run."""
 
@@ -44,10 +53,7 @@ class LoadedDefinition(Struct, frozen=True):
     @property
     def machine_name(self) -> str:
         """What to call the machine: its file's name without endings, or ``StateMachine``."""
-        name = "" if self.file is None else Path(self.file).name
-        for ending in (".json", ".yaml", ".yml", ".asl"):
-            name = name.removesuffix(ending)
-        return name or "StateMachine"
+        return "StateMachine" if self.file is None else _name_of_file(self.file)
 
     def require_runnable(self) -> None:
         """Raise DefinitionError if the definition uses what this release cannot run."""

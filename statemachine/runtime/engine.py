@@ -47,7 +47,6 @@ from statemachine.runtime.starting import (
     checked_name,
     is_same,
     loaded_definition,
-    machine_name_of,
     new_driven,
 )
 from statemachine.runtime.worker import Listener, Worker
@@ -264,7 +263,7 @@ class Engine:
             loaded=loaded,
             input=document,
             execution_id=execution_id,
-            machine_name=machine_name or machine_name_of(loaded),
+            machine_name=machine_name or loaded.machine_name,
             registry=registry,
             durability=self._durability if durability is None else Durability(durability),
             tasks_source=tasks_source,

@@ -7,8 +7,6 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 
 from statemachine.errors import ExecutionAlreadyExistsError, StatemachineError
 from statemachine.integrations.registry import TaskRegistry
@@ -91,19 +89,6 @@ def store_start(store: Store, start: Start, limits: Limits, now_ms: int) -> None
 def is_same(existing: ExecutionRecord, new: NewExecution) -> bool:
     """Whether a start asks for the very execution that is there."""
     return (existing.definition_sha256, existing.input) == (new.definition_sha256, new.input)
-
-
-def machine_name_of(loaded: LoadedDefinition) -> str:
-    """What to call a machine: its file's name without endings, or ``StateMachine``."""
-    return "StateMachine" if loaded.file is None else _name_of_file(loaded.file)
-
-
-@lru_cache(maxsize=256)
-def _name_of_file(file: str) -> str:
-    name = Path(file).name
-    for ending in (".json", ".yaml", ".yml", ".asl"):
-        name = name.removesuffix(ending)
-    return name or "StateMachine"
 
 
 def loaded_definition(definition: Definition | LoadedDefinition) -> LoadedDefinition:

@@ -3,16 +3,14 @@ warnings stand in its output."""
 
 from __future__ import annotations
 
-import re
 from typing import Final
-from xml.sax.saxutils import escape, quoteattr
 
 from statemachine.cli.reports.report import STDIN_NAME, Report, additions, count, headline, place
 from statemachine.cli.validation.checking import CheckedFile
 from statemachine.definition.diagnostics import Diagnostic, Severity
+from statemachine.testing.xmltext import attribute, content
 
 _SUITE: Final = "statemachine validate"
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def render(report: Report) -> str:
@@ -31,8 +29,8 @@ def render(report: Report) -> str:
 
 
 def _case(file: CheckedFile) -> str:
-    name = _attribute(file.name or STDIN_NAME)
-    opened = f"    <testcase name={name} classname={_attribute(_SUITE)} file={name}"
+    name = attribute(file.name or STDIN_NAME)
+    opened = f"    <testcase name={name} classname={attribute(_SUITE)} file={name}"
     errors, warnings = _of(file, Severity.ERROR), _of(file, Severity.WARNING)
     if not errors and not warnings:
         return f"{opened}/>"
@@ -40,7 +38,7 @@ def _case(file: CheckedFile) -> str:
     if errors:
         message = count(len(errors), "error") + (f", {count(len(warnings), 'warning')}" if warnings else "")
         lines.append(
-            f"      <failure message={_attribute(message)} type={_attribute(errors[0].code)}>{_body(errors)}</failure>"
+            f"      <failure message={attribute(message)} type={attribute(errors[0].code)}>{_body(errors)}</failure>"
         )
     if warnings:
         lines.append(f"      <system-out>{_body(warnings)}</system-out>")
@@ -56,13 +54,4 @@ def _body(findings: list[Diagnostic]) -> str:
     for each in findings:
         lines.append(f"{place(each)}: {each.severity.value.lower()} {each.code}: {headline(each)}")
         lines += [f"  {addition}" for addition in additions(each)]
-    return escape(_legal("\n".join(lines)))
-
-
-def _attribute(text: str) -> str:
-    return quoteattr(_legal(text))
-
-
-def _legal(text: str) -> str:
-    """The text without what XML 1.0 cannot hold."""
-    return _NOT_XML.sub("\ufffd", text)
+    return content("\n".join(lines))

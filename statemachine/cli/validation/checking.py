@@ -17,13 +17,12 @@ from statemachine.cli.validation.configuration import Configuration, Configurati
 from statemachine.cli.validation.discovery import STDIN, Target
 from statemachine.cli.validation.selection import UNREADABLE_FILE
 from statemachine.definition.diagnostics import Diagnostic, Position
-from statemachine.definition.source import INVALID_ENCODING, TOO_LARGE, Source, load_source
+from statemachine.definition.source import Source, decode_definition, load_source
 from statemachine.errors import DefinitionError
 from statemachine.limits import DefinitionLimits
 from statemachine.program.load import check
 
 _START: Final = Position(1, 1)
-_BYTE_ORDER_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
 class CheckedFile(Struct, frozen=True):
@@ -104,7 +103,7 @@ class _Checker:
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
             self.found.append(Diagnostic(UNREADABLE_FILE, f"The file cannot be read: {reason}", None, file=self.name))
             return
-        text, wrong = decode(raw, self.name, self.limits)
+        text, wrong = decode_definition(raw, self.name, self.limits)
         self.texts[self.name] = text
         if wrong:
             self.definitions = 1
@@ -165,25 +164,3 @@ def _read(path: str, limits: DefinitionLimits) -> bytes:
         return sys.stdin.buffer.read(limits.bytes + 1)
     with Path(path).open("rb") as stream:
         return stream.read(limits.bytes + 1)
-
-
-def decode(raw: bytes, file: str | None, limits: DefinitionLimits) -> tuple[str, Diagnostic | None]:
-    """The text, as far as it can be shown, and what is wrong with its bytes."""
-    if len(raw) > limits.bytes:
-        message = f"The definition is larger than {limits.bytes} bytes"
-        return "", Diagnostic(TOO_LARGE, message, None, position=_START, file=file)
-    try:
-        return raw.decode("utf-8-sig"), None
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n")
-        column = len(raw[raw.rfind(b"\n", 0, error.start) + 1 : error.start].decode("utf-8-sig", "replace")) + 1
-        hint = "save it as UTF-8, it looks like UTF-16" if raw.startswith(_BYTE_ORDER_MARKS) else None
-        found = Diagnostic(
-            INVALID_ENCODING,
-            f"The definition is not UTF-8: {error.reason} at byte {error.start}",
-            None,
-            position=Position(line + 1, column),
-            file=file,
-            suggestion=hint,
-        )
-        return raw.decode("utf-8", "replace").removeprefix("\ufeff"), found
