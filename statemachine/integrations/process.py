@@ -54,9 +54,31 @@ class ProcessHandler:
 
     async def perform(self, arguments: Json, context: TaskContext) -> Json:
         """Run the program once."""
+        starting = asyncio.ensure_future(self._start(context))
+        try:
+            await asyncio.wait([starting])  # unlike await, it leaves what it waits for whole when it is cancelled
+        except asyncio.CancelledError:
+            with contextlib.suppress(TaskError):
+                await _end(*await starting)
+            raise
+        transport, process = starting.result()
+        try:
+            _feed(transport, encode_json(arguments))
+            await asyncio.wait([process.exited])
+            _kill_group(transport.get_pid())
+            await asyncio.wait([process.closed], timeout=_GRACE_SECONDS)
+        finally:
+            await _end(transport, process)
+        if process.stderr:
+            context.logger.info("%s wrote to standard error:\n%s", self._argv[0], process.stderr_text())
+        return self._result(process, transport.get_returncode())
+
+    async def _start(self, context: TaskContext) -> tuple[asyncio.SubprocessTransport, _Process]:
+        """Start the program. Never cancelled: asyncio, cancelled here, would wait for pipes that are not connected yet,
+        for ever, and would leave alive what the program has started by then."""
         loop = asyncio.get_running_loop()
         try:
-            transport, process = await loop.subprocess_exec(
+            return await loop.subprocess_exec(
                 lambda: _Process(loop, self._max_result_bytes),
                 *self._argv,
                 env=os.environ | _environment(context),
@@ -65,19 +87,6 @@ class ProcessHandler:
             )
         except (OSError, ValueError) as error:
             raise TaskError(NOT_STARTED, f"{self._argv[0]} could not be started: {error}") from error
-        try:
-            _feed(transport, encode_json(arguments))
-            await asyncio.wait([process.exited])  # unlike await, it leaves the future whole when it is cancelled
-            _kill_group(transport.get_pid())
-            await asyncio.wait([process.closed], timeout=_GRACE_SECONDS)
-        finally:
-            if not process.exited.done():
-                _kill_group(transport.get_pid())
-                await asyncio.wait([process.exited], timeout=_GRACE_SECONDS)
-            transport.close()
-        if process.stderr:
-            context.logger.info("%s wrote to standard error:\n%s", self._argv[0], process.stderr_text())
-        return self._result(process, transport.get_returncode())
 
     def _result(self, process: _Process, status: int | None) -> Json:
         if process.overflowed:
@@ -136,6 +145,16 @@ class _Process(asyncio.SubprocessProtocol):
     def stderr_text(self) -> str:
         """The end of standard error, as text."""
         return self.stderr.decode("utf-8", "replace")[-MAX_CAUSE_CHARS:]
+
+
+async def _end(transport: asyncio.SubprocessTransport, process: _Process) -> None:
+    """Leave nothing of the process behind, whether it has ended or not."""
+    try:
+        if not process.exited.done():
+            _kill_group(transport.get_pid())
+            await asyncio.wait([process.exited], timeout=_GRACE_SECONDS)
+    finally:
+        transport.close()
 
 
 def _split(target: str) -> list[str]:

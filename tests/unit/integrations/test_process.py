@@ -157,6 +157,24 @@ def test_cancellation_kills_the_process_and_its_children(context: TaskContext, t
     assert asyncio.run(scenario())
 
 
+def test_a_task_may_be_cancelled_while_its_program_starts(context: TaskContext, tmp_path: Path) -> None:
+    """The program runs already, and has a child, while its pipes are still being connected."""
+    (tmp_path / "parent.py").write_text(PARENT)
+
+    async def scenario() -> bool:
+        handler = ProcessHandler(f"exec:{sys.executable} parent.py {tmp_path / 'pid'} 600", [tmp_path])
+        work = asyncio.ensure_future(handler.perform({}, context))
+        for _ in range(3):  # turns of the loop: the process is made in the second, the pipes take some more
+            await asyncio.sleep(0)
+        child = _child_of(tmp_path / "pid")  # blocks the loop: the start goes no further
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(work, 30)
+        return await gone(child)
+
+    assert asyncio.run(scenario())
+
+
 def test_nothing_outlives_a_task(context: TaskContext, tmp_path: Path) -> None:
     """The child holds the output open; the task ends all the same, and with it the child."""
     (tmp_path / "parent.py").write_text(PARENT)
