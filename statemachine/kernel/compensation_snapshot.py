@@ -9,7 +9,7 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from statemachine.errors import Failure
@@ -98,26 +98,24 @@ def _failure(failure: Failure | None) -> Json:
     return None if failure is None else [failure.error, failure.cause]
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class DecodedCompensations:
-    """The section as data; empty for a snapshot without it."""
+    """The section as data."""
 
-    held: int = 0
-    registered: dict[int, list[Compensation]] = field(default_factory=dict)
+    held: int
+    registered: dict[int, list[Compensation]]
     """Scope -> what is registered in it."""
-    paths: dict[int, Compensation] = field(default_factory=dict)
+    paths: dict[int, Compensation]
     """Scope -> the compensation whose path it is."""
-    frames: dict[int, Unwinding] = field(default_factory=dict)
-    execution: Unwinding | None = None
-    failed: list[FailedCompensation] = field(default_factory=list)
-    unfinished: dict[int, list[Compensation]] = field(default_factory=dict)
+    frames: dict[int, Unwinding]
+    execution: Unwinding | None
+    failed: list[FailedCompensation]
+    unfinished: dict[int, list[Compensation]]
     """What is registered in scopes that have not ended, in the order of `every_unfinished`."""
 
 
-def decode_compensations(section: dict[str, Any] | None, documents: list[Document]) -> DecodedCompensations:
+def decode_compensations(section: dict[str, Any], documents: list[Document]) -> DecodedCompensations:
     """The inverse."""
-    if section is None:
-        return DecodedCompensations()
     values = section["values"]
     variables = [{name: values[index] for name, index in each.items()} for each in section["variables"]]
 

@@ -76,6 +76,11 @@ USUAL_LIMITS: Final = {
 }
 """What a limit is that a snapshot does not name. A part of the format: it stays, whatever becomes of the defaults."""
 
+# Looked up here, members of an enumeration take a tenth of the time of `Phase(1)`.
+_STATUSES: Final = {each.value: each for each in ExecutionStatus}
+_PHASES: Final = {each.value: each for each in Phase}
+_PURPOSES: Final = {each.value: each for each in Purpose}
+
 _OF_DAMAGE: Final = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 """What decoding raises for bytes that nobody has encoded."""
 
@@ -245,7 +250,7 @@ def _decode_execution(body: Any) -> Execution:
         draws=draws,
         next_id=next_id,
         history_length=history_length,
-        status=ExecutionStatus(body["status"]),
+        status=_STATUSES[body["status"]],
         output=document_at(documents, body["output"]),
         failure=decode_failure(body["failure"]),
         redrive_count=redrive_count,
@@ -254,25 +259,34 @@ def _decode_execution(body: Any) -> Execution:
     for each in body.get("mapRuns", ()):  # a snapshot of before they were kept has none
         mapped = decode_map_run(each, arn)
         execution.map_runs[mapped.arn] = mapped
-    compensations = decode_compensations(body.get("compensations"), documents)
-    execution.unwinding = compensations.execution
-    execution.failed_compensations = compensations.failed
-    execution.compensations = compensations.held
-    execution.frames = {each[0]: _decode_frame(each, documents) for each in body["frames"]}
+    for each in body["frames"]:
+        frame = _decode_frame(each, documents)
+        execution.frames[frame.id] = frame
+    section = body.get("compensations")
+    compensations = None if section is None else decode_compensations(section, documents)
     for each in body["scopes"]:
         _decode_scope(execution, each, documents, compensations)
     if (left := body.get("unfinished")) is not None:
         execution.unfinished = decode_unfinished(left, documents)
-    for index, each in enumerate(every_unfinished(execution)):
-        each.registered = compensations.unfinished.get(index)
-    for number, unwinding in compensations.frames.items():
-        execution.frames[number].unwinding = unwinding
+    if compensations is not None:
+        _restore_compensations(execution, compensations)
     for each in body["operations"]:
         operation = _decode_operation(each, documents)
         execution.operations[operation.id] = operation
         if isinstance(operation.command, StartTimer):
             heapq.heappush(execution.timers, (operation.command.fire_at_ms, operation.id))
     return execution
+
+
+def _restore_compensations(execution: Execution, compensations: DecodedCompensations) -> None:
+    """Put back what an execution that is decoded otherwise has to undo, but for that of its scopes."""
+    execution.unwinding = compensations.execution
+    execution.failed_compensations = compensations.failed
+    execution.compensations = compensations.held
+    for index, each in enumerate(every_unfinished(execution)):
+        each.registered = compensations.unfinished.get(index)
+    for number, unwinding in compensations.frames.items():
+        execution.frames[number].unwinding = unwinding
 
 
 def _encode_scope(scope: Scope, documents: _Documents) -> Json:
@@ -283,12 +297,12 @@ def _encode_scope(scope: Scope, documents: _Documents) -> Json:
 
 
 def _decode_scope(
-    execution: Execution, data: list[Any], documents: list[Document], compensations: DecodedCompensations
+    execution: Execution, data: list[Any], documents: list[Document], compensations: DecodedCompensations | None
 ) -> None:
     number, parent_frame, index, own, sizes, iteration, item, *more = data
     input, started_ms = more or (None, 0)  # iterations of a distributed Map have them, and not in older snapshots
     variables: dict[str, Json] = own
-    compensating = compensations.paths.get(number)
+    compensating = None if compensations is None else compensations.paths.get(number)
     outer: dict[str, Json] | None = None
     if compensating is not None:
         outer = compensating.variables
@@ -299,9 +313,11 @@ def _decode_scope(
     scope = Scope(
         number, parent_frame, index, variables, sizes, iteration, item, document_at(documents, input), started_ms
     )
-    scope.registered, scope.compensating = compensations.registered.get(number), compensating
+    if compensations is not None:
+        scope.registered, scope.compensating = compensations.registered.get(number), compensating
     execution.scopes[number] = scope
-    execution.variables_bytes += sum(sizes.values())
+    if sizes:
+        execution.variables_bytes += sum(sizes.values())
 
 
 def _encode_frame(frame: Frame, documents: _Documents) -> Json:
@@ -331,7 +347,7 @@ def _decode_frame(data: list[Any], documents: list[Document]) -> Frame:
         scope=scope,
         address=address,
         raw_input=documents[raw_input],
-        phase=Phase(phase),
+        phase=_PHASES[phase],
         muted=muted,
         last_event=events[0],
         entered_event=events[1],
@@ -384,7 +400,7 @@ def _decode_operation(data: list[Any], documents: list[Document]) -> Operation:
         write = WriteResults(number, state, resource, documents[arguments], output_type, map_run, documents[results])
         return Operation(number, frame, Purpose.WRITE_RESULTS, write)
     if len(rest) == 1:
-        return Operation(number, frame, Purpose(purpose), StartTimer(number, rest[0]))
+        return Operation(number, frame, _PURPOSES[purpose], StartTimer(number, rest[0]))
     resource, arguments, state, attempt, deadline_ms, heartbeat_seconds, *more = rest
     # What was added later; snapshots without it can be read.
     role_arn, timeout_seconds, submitted, answer = more or (None, None, False, None)
@@ -400,7 +416,7 @@ def _decode_operation(data: list[Any], documents: list[Document]) -> Operation:
         timeout_seconds,
         submitted,
     )
-    return Operation(number, frame, Purpose(purpose), command, document_at(documents, answer))
+    return Operation(number, frame, _PURPOSES[purpose], command, document_at(documents, answer))
 
 
 _TIMED: Final[dict[str, type[TimerFired | Resumed | ExecutionStarted | RedriveRequested]]] = {

@@ -94,8 +94,8 @@ class Driven:
     kept: Kept | None = None
     heartbeats: dict[int, int] | None = None
     """Operation -> HeartbeatSeconds in milliseconds."""
-    closed: Receipt | None = None
-    """For those that wait for its end; made for the first."""
+    closed: tuple[Receipt, ...] = ()
+    """Of those that wait for its end: each has its own, which may be cancelled."""
     accepted: list[Delivery] | None = None
     """Applied in this turn: told when it is committed."""
     nesting: int = 0

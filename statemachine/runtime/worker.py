@@ -256,9 +256,13 @@ class Worker:
         """Wait until an execution that is driven here has ended and its end is stored. Raises what stopped it."""
         driven = self._driven.get(execution_id)
         if driven is not None:
-            if driven.closed is None:
-                driven.closed = asyncio.get_running_loop().create_future()
-            await asyncio.shield(driven.closed)
+            receipt = asyncio.get_running_loop().create_future()
+            driven.closed = (*driven.closed, receipt)
+            try:
+                await receipt
+            except asyncio.CancelledError:
+                driven.closed = tuple(each for each in driven.closed if each is not receipt)
+                raise
         elif (error := self._errors.get(execution_id)) is not None:
             raise error
 
@@ -340,10 +344,10 @@ class Worker:
                 if self._runnable or self._begins or self._settled:
                     self._garbage.postpone()
                     await self._turn()
-                    self._garbage.allow_if_due()
+                    self._garbage.look_if_due()
                     await asyncio.sleep(0)
                 else:
-                    self._garbage.allow()
+                    self._garbage.allow_if_quiet()
                     self._wake.clear()
                     await self._wake.wait()
         except Exception as error:
@@ -579,7 +583,9 @@ class Worker:
         """Drive it no more, and tell those that wait."""
         self._driven.pop(driven.id, None)
         self._residency.left(driven)
-        give(driven.closed, error)
+        for receipt in driven.closed:
+            give(receipt, error)
+        driven.closed = ()
         if driven.birth is not None:
             give(driven.birth.stored, error)
         too_late = error or TaskTimedOutError("the execution of this task has ended")

@@ -295,6 +295,22 @@ def test_waiting_may_be_given_up_and_taken_up() -> None:
     run_virtual(scenario)
 
 
+def test_waits_that_are_given_up_leave_nothing_behind_and_disturb_no_other() -> None:
+    async def scenario() -> None:
+        async with Engine("memory", tasks={"work": lambda: 1}) as engine:
+            execution_id = await engine.start(WAIT)
+            kept = asyncio.ensure_future(engine.wait(execution_id))
+            await asyncio.sleep(0)
+            for _ in range(20):
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(engine.wait(execution_id), 0.0001)
+            assert len(engine._worker.driven[execution_id].closed) == 1
+            await engine.stop(execution_id)
+            assert (await kept).status is ExecutionStatus.ABORTED
+
+    asyncio.run(scenario())
+
+
 def test_waiting_for_what_nobody_drives_is_refused() -> None:
     async def scenario() -> None:
         store = MemoryStore()

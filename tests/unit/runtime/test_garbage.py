@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -24,14 +25,30 @@ def _on() -> Iterator[None]:
     gc.enable()
 
 
-def test_it_runs_again_when_it_has_waited_long_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_young_is_looked_through_while_there_is_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Circle:
+        def __init__(self) -> None:
+            self.itself = self
+
     collector = Garbage()
     collector.postpone()
-    collector.allow_if_due()
+    circle = weakref.ref(Circle())
+    collector.look_if_due()
+    assert circle() is not None
+    monkeypatch.setattr(garbage, "YOUNG_SECONDS", 0.0)
+    collector.look_if_due()
+    assert circle() is None
     assert not gc.isenabled()
-    monkeypatch.setattr(garbage, "SECONDS", 0.0)
-    collector.allow_if_due()
+
+
+def test_all_is_looked_through_again_after_long_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    collector = Garbage()
+    collector.postpone()
+    monkeypatch.setattr(garbage, "ALL_SECONDS", 0.0)
+    collector.look_if_due()
     assert gc.isenabled()
+    collector.postpone()
+    assert not gc.isenabled()
     collector.allow()
     assert gc.isenabled()
 
@@ -44,7 +61,8 @@ def test_what_the_program_has_switched_off_stays_off() -> None:
     assert not gc.isenabled()
 
 
-def test_a_worker_looks_for_no_garbage_while_it_is_busy() -> None:
+def test_a_worker_looks_for_no_garbage_while_it_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(garbage, "QUIET_SECONDS", 0.0)
     seen: list[bool] = []
 
     async def scenario() -> None:
@@ -58,6 +76,17 @@ def test_a_worker_looks_for_no_garbage_while_it_is_busy() -> None:
 
     asyncio.run(scenario())
     assert not any(seen)
+
+
+def test_a_short_pause_between_work_is_no_quiet() -> None:
+    async def scenario() -> None:
+        async with Engine("memory", tasks={"work": lambda: 1}) as engine:
+            await engine.run(WORK)
+            await asyncio.sleep(0.01)
+            assert not gc.isenabled()
+        assert gc.isenabled()
+
+    asyncio.run(scenario())
 
 
 def test_a_worker_that_fails_leaves_it_on() -> None:

@@ -144,7 +144,7 @@ def test_closing_wakes_the_threads_that_wait() -> None:
 
     thread = threading.Thread(target=waiter)
     thread.start()
-    while not (engine._engine._worker.driven["one"].closed and engine._engine._worker.driven["one"].closed._callbacks):  # type: ignore[union-attr]
+    while not engine._engine._worker.driven["one"].closed:
         pass
     engine.close()
     thread.join(20)
