@@ -10,8 +10,9 @@ Contract (docs/kernel.md)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import assert_never
+
+from msgspec import Struct
 
 from statemachine.errors import RUNTIME, TIMEOUT, EvaluationError, Failure, KernelError, QueryEvaluationError
 from statemachine.expressions.base import PathNotFoundError
@@ -46,8 +47,7 @@ from statemachine.limits import AWS_LIMITS, Limits
 from statemachine.program.nodes import Node, Program, TaskNode, WaitNode
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """What follows from an event."""
 
     commands: tuple[Command, ...]

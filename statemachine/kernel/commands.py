@@ -9,9 +9,10 @@ Rules
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from statemachine.errors import Failure
 from statemachine.jsonvalue import Document
@@ -27,8 +28,7 @@ class ExecutionStatus(StrEnum):
     ABORTED = "ABORTED"
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleTask:
+class ScheduleTask(Struct, frozen=True):
     """Call the handler bound to `resource` with `arguments`; answer TaskSucceeded, TaskFailed or TaskHeartbeatLost.
 
     For ``.waitForTaskToken`` the call is answered by TaskSubmitted, the token by TaskSucceeded or TaskFailed; a nested
@@ -54,16 +54,14 @@ class ScheduleTask:
     is waited for."""
 
 
-@dataclass(frozen=True, slots=True)
-class StartTimer:
+class StartTimer(Struct, frozen=True):
     """Send TimerFired at `fire_at_ms` or later."""
 
     operation: int
     fire_at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReadItems:
+class ReadItems(Struct, frozen=True):
     """Read the items of a distributed Map as its ItemReader says; answer ItemsRead or ItemsReadFailed."""
 
     operation: int
@@ -79,8 +77,7 @@ class ReadItems:
     """More bytes than this are not read: too large a source is a failure."""
 
 
-@dataclass(frozen=True, slots=True)
-class WriteResults:
+class WriteResults(Struct, frozen=True):
     """Write the results of a distributed Map as its ResultWriter says; answer ResultsWritten or ResultsWriteFailed.
     Doing it twice gives the same objects."""
 
@@ -97,15 +94,13 @@ class WriteResults:
     """A list of results for each of SUCCEEDED, FAILED and PENDING."""
 
 
-@dataclass(frozen=True, slots=True)
-class CancelOperation:
+class CancelOperation(Struct, frozen=True):
     """The result of this task or timer is no longer wanted; stop the work if possible."""
 
     operation: int
 
 
-@dataclass(frozen=True, slots=True)
-class CloseExecution:
+class CloseExecution(Struct, frozen=True):
     """The execution has ended. Always the last command."""
 
     status: ExecutionStatus
@@ -113,8 +108,7 @@ class CloseExecution:
     failure: Failure | None
 
 
-@dataclass(frozen=True, slots=True)
-class Yield:
+class Yield(Struct, frozen=True):
     """Fuel is spent: answer Resumed before any other event. Always the only such command of its step."""
 
 

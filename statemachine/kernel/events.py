@@ -9,22 +9,21 @@ Rules
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from statemachine.errors import Failure
 from statemachine.jsonvalue import Document
 
 
-@dataclass(frozen=True, slots=True)
-class ExecutionStarted:
+class ExecutionStarted(Struct, frozen=True):
     """The execution begins. Its input is already in the `Execution`."""
 
     at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class TaskSubmitted:
+class TaskSubmitted(Struct, frozen=True):
     """The call was made and returned `output`; the task goes on until its token is answered, or until its job ends."""
 
     at_ms: int
@@ -32,8 +31,7 @@ class TaskSubmitted:
     output: Document
 
 
-@dataclass(frozen=True, slots=True)
-class ActivityStarted:
+class ActivityStarted(Struct, frozen=True):
     """A worker took an activity's task. From now on it can time out."""
 
     at_ms: int
@@ -41,8 +39,7 @@ class ActivityStarted:
     worker_name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TaskSucceeded:
+class TaskSucceeded(Struct, frozen=True):
     """A task returned `output`."""
 
     at_ms: int
@@ -50,8 +47,7 @@ class TaskSucceeded:
     output: Document
 
 
-@dataclass(frozen=True, slots=True)
-class TaskFailed:
+class TaskFailed(Struct, frozen=True):
     """A task failed, in the host's or the handler's words."""
 
     at_ms: int
@@ -59,16 +55,14 @@ class TaskFailed:
     failure: Failure
 
 
-@dataclass(frozen=True, slots=True)
-class TaskHeartbeatLost:
+class TaskHeartbeatLost(Struct, frozen=True):
     """No heartbeat came within HeartbeatSeconds. The host watches; only the loss is an event."""
 
     at_ms: int
     operation: int
 
 
-@dataclass(frozen=True, slots=True)
-class ItemsRead:
+class ItemsRead(Struct, frozen=True):
     """The items of a Map were read: a list."""
 
     at_ms: int
@@ -76,8 +70,7 @@ class ItemsRead:
     items: Document
 
 
-@dataclass(frozen=True, slots=True)
-class ItemsReadFailed:
+class ItemsReadFailed(Struct, frozen=True):
     """The items of a Map could not be read."""
 
     at_ms: int
@@ -85,8 +78,7 @@ class ItemsReadFailed:
     failure: Failure
 
 
-@dataclass(frozen=True, slots=True)
-class ResultsWritten:
+class ResultsWritten(Struct, frozen=True):
     """The results of a Map were written: `details` has Bucket and Key of their manifest."""
 
     at_ms: int
@@ -94,8 +86,7 @@ class ResultsWritten:
     details: Document
 
 
-@dataclass(frozen=True, slots=True)
-class ResultsWriteFailed:
+class ResultsWriteFailed(Struct, frozen=True):
     """The results of a Map could not be written."""
 
     at_ms: int
@@ -103,15 +94,13 @@ class ResultsWriteFailed:
     failure: Failure
 
 
-@dataclass(frozen=True, slots=True)
-class TimerFired:
+class TimerFired(Struct, frozen=True):
     """Time has come to `at_ms`. Every timer that is due by then fires, in order of its time and id."""
 
     at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class StopRequested:
+class StopRequested(Struct, frozen=True):
     """Somebody wants the execution to end as ABORTED."""
 
     at_ms: int
@@ -121,15 +110,13 @@ class StopRequested:
     """Undo first what has completed (CompensateWith)."""
 
 
-@dataclass(frozen=True, slots=True)
-class RedriveRequested:
+class RedriveRequested(Struct, frozen=True):
     """Somebody wants an execution to go on that has ended without success (kernel/redrive.py)."""
 
     at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Resumed:
+class Resumed(Struct, frozen=True):
     """The host's answer to `Yield`, before any other event."""
 
     at_ms: int

@@ -17,6 +17,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
 
+from msgspec import structs
+
 from statemachine.errors import ForkError
 from statemachine.jsonvalue import Document
 from statemachine.kernel import compensation
@@ -172,9 +174,9 @@ def _take_over(execution: Execution, operation: Operation, later_ms: int, *, ane
     if anew and frame is not None and operation.purpose is not Purpose.RETRY:
         _begin_anew(execution, frame)
     elif isinstance(command, StartTimer):
-        operation.command = replace(command, fire_at_ms=command.fire_at_ms + later_ms)
+        operation.command = structs.replace(command, fire_at_ms=command.fire_at_ms + later_ms)
     elif isinstance(command, ScheduleTask) and command.deadline_ms is not None:
-        operation.command = replace(command, deadline_ms=command.deadline_ms + later_ms)
+        operation.command = structs.replace(command, deadline_ms=command.deadline_ms + later_ms)
 
 
 def _begin_anew(execution: Execution, frame: Frame) -> None:

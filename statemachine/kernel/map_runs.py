@@ -13,9 +13,10 @@ Rules
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from statemachine.jsonvalue import Json
 from statemachine.timestamps import to_iso
@@ -33,8 +34,7 @@ class MapRunStatus(StrEnum):
     ABORTED = "ABORTED"
 
 
-@dataclass(slots=True)
-class MapRunCounts:
+class MapRunCounts(Struct):
     """Items, or child executions, by what became of them."""
 
     total: int = 0
@@ -72,8 +72,7 @@ class MapRunCounts:
         self.running = 0
 
 
-@dataclass(slots=True)
-class MapRun:
+class MapRun(Struct):
     """One run of a distributed Map."""
 
     arn: str

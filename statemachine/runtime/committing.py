@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from statemachine.errors import ExecutionAlreadyExistsError, ExecutionNotFoundError, StoreError
 from statemachine.kernel.commands import CloseExecution, Command
@@ -77,8 +78,7 @@ def commit_of(
     )
 
 
-@dataclass(slots=True, eq=False)
-class Advanced:
+class Advanced(Struct, eq=False):
     """An execution after its step, and what is to be done once that is stored."""
 
     driven: Driven
@@ -91,8 +91,7 @@ class Advanced:
     """Why it cannot go on."""
 
 
-@dataclass(slots=True, eq=False)
-class Turn:
+class Turn(Struct, eq=False):
     """What is stored together."""
 
     advanced: list[Advanced] = field(default_factory=list)

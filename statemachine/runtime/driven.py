@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 from statemachine.errors import StatemachineError
 from statemachine.integrations.registry import TaskRegistry
@@ -36,8 +37,7 @@ class EngineClosedError(StatemachineError):
     """The engine was closed before the execution had ended; it can be resumed."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Delivery:
+class Delivery(Struct, frozen=True, eq=False):
     """An event whose sender is told what became of it: by a receipt, or through the store if it came as a message."""
 
     event: TaskEvent | StopRequested
@@ -45,24 +45,21 @@ class Delivery:
     message: int | None = None
 
 
-@dataclass(slots=True, eq=False)
-class Birth:
+class Birth(Struct, eq=False):
     """An execution that is not stored yet."""
 
     new: NewExecution
     stored: Receipt
 
 
-@dataclass(slots=True, eq=False)
-class Kept:
+class Kept(Struct, eq=False):
     """What is not stored yet of an execution without durability."""
 
     events: list[bytes] = field(default_factory=list)
     history: list[HistoryEvent] = field(default_factory=list)
 
 
-@dataclass(slots=True, eq=False)
-class Driven:
+class Driven(Struct, eq=False):
     """An execution that this process drives. There may be tens of thousands that wait: what few need is made late."""
 
     id: str

@@ -4,8 +4,8 @@ Rules
 - While there is work, it is looked for every `YOUNG_SECONDS` at most, and only among what was made since: a turn makes
   much that is gone when it ends, or that stays, and little garbage in circles. To look through all that is there, again
   and again, took half of the time of many short executions, and held up ten thousand that wait for 0.1 s.
-- All is looked through when there has been no work for `QUIET_SECONDS`, or work for `ALL_SECONDS`, whenever Python finds
-  it worth while: with ten thousand executions that wait that takes 0.05 s, in which no timer fires.
+- All is looked through when there has been no work for `QUIET_SECONDS`, or work for `ALL_SECONDS`, and Python finds it
+  worth while: with ten thousand executions that wait that takes 0.05 s, in which no timer fires.
 - Where the program itself has switched the collector off, it stays off.
 """
 

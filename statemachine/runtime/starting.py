@@ -6,7 +6,8 @@ import os
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from statemachine.errors import ExecutionAlreadyExistsError, StatemachineError
 from statemachine.integrations.registry import TaskRegistry
@@ -28,8 +29,7 @@ _NAME = re.compile(
 """AWS's rule; and neither ``@last`` nor an option can be a name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True):
     """An execution that is to be started: all checked."""
 
     loaded: LoadedDefinition

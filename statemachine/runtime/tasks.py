@@ -16,8 +16,9 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from statemachine.errors import Failure, TaskError
 from statemachine.integrations.base import TaskContext
@@ -43,8 +44,7 @@ STOP_SECONDS = 3.0
 logger = logging.getLogger("statemachine.tasks")
 
 
-@dataclass(slots=True, eq=False)
-class _Call:
+class _Call(Struct, eq=False):
     """One task being performed or waiting for its turn."""
 
     number: int

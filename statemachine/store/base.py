@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from msgspec import Struct
+
 from statemachine.errors import Failure
 from statemachine.jsonvalue import Document
 from statemachine.kernel.commands import ExecutionStatus
@@ -66,8 +68,7 @@ class ExecutionRecord:
     """The id of the execution whose task started it, if one did."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewExecution:
+class NewExecution(Struct, frozen=True):
     """What `create` stores, together with the first commit's data, in one transaction."""
 
     id: str
@@ -96,8 +97,7 @@ class Message:
     sent_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """What became of a message: accepted, or refused with the encoded reason."""
 
     message: int
@@ -116,8 +116,7 @@ class Offer:
     offered_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(Struct, frozen=True):
     """One or more events of one execution, and all that followed from them."""
 
     execution_id: str

@@ -11,9 +11,11 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
+
+from msgspec.structs import replace
 
 from statemachine.errors import Failure, TaskError
 from statemachine.jsonvalue import Document, Json

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from random_machines import ACTIVITY, START, TOKEN, Case, cases, machines, make_case, perform
 from running import MOST_EVENTS, START_MS, Driven, Run, compiled, new, run
 
@@ -220,7 +221,7 @@ def _events(driven: Driven, schedule: list[tuple[str, int, int]], sent: list[Eve
                     if isinstance(each, TaskSucceeded | TaskFailed | TaskHeartbeatLost | ActivityStarted)
                 ]
                 if answers:
-                    yield replace(answers[number % len(answers)], at_ms=at_ms), True
+                    yield structs.replace(answers[number % len(answers)], at_ms=at_ms), True
             case "stop" if number > 90:
                 yield StopRequested(at_ms, "E", None), closed
             case _:

@@ -12,7 +12,7 @@ Rules
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from statemachine.errors import HEARTBEAT_TIMEOUT, TIMEOUT, EvaluationError, Failure
 from statemachine.jsonvalue import Document, Json
