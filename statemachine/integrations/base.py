@@ -13,7 +13,7 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from statemachine.errors import StatemachineError
 from statemachine.jsonvalue import Json
@@ -24,6 +24,37 @@ class BindingError(StatemachineError):
 
     Raised before anything runs; the message names the target and what to do.
     """
+
+
+_LOGGER: Final = logging.getLogger("statemachine.task")
+_CANCELLING: Final = threading.Lock()
+"""Held for a moment, by whoever makes or sets an event."""
+
+
+@dataclass(slots=True, eq=False)
+class Cancellation:
+    """Whether a call's result is no longer wanted. Its event is made for who asks: that takes longer than all else of a
+    context, and few handlers look at it."""
+
+    is_set: bool = False
+    made: threading.Event | None = None
+
+    @property
+    def event(self) -> threading.Event:
+        """Set when, or as soon as, it is."""
+        with _CANCELLING:
+            if self.made is None:
+                self.made = threading.Event()
+                if self.is_set:
+                    self.made.set()
+            return self.made
+
+    def set(self) -> None:
+        """The result is no longer wanted."""
+        with _CANCELLING:
+            self.is_set = True
+            if self.made is not None:
+                self.made.set()
 
 
 def _no_heartbeat() -> None:
@@ -58,12 +89,17 @@ class TaskContext:
     """For ``.sync``: say that the job was begun, and with which response. Only the first counts."""
     began: bool = False
     """For ``.sync``: `submitted` was called before a crash, so that the job was begun already."""
-    cancelled: threading.Event = field(default_factory=threading.Event)
-    """Set when the result is no longer wanted."""
     given_up: bool = False
     """True before `cancelled` is set if the task is over for good: it has timed out, or its execution goes another way.
     Otherwise the engine is being closed, and the task will be performed again."""
-    logger: logging.Logger = field(default_factory=lambda: logging.getLogger("statemachine.task"))
+    logger: logging.Logger = _LOGGER
+    cancellation: Cancellation = field(default_factory=Cancellation)
+    """What the engine sets; a copy of a context has the same."""
+
+    @property
+    def cancelled(self) -> threading.Event:
+        """Set when the result is no longer wanted."""
+        return self.cancellation.event
 
 
 class TaskHandler(Protocol):

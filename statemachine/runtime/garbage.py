@@ -18,8 +18,8 @@ import time
 QUIET_SECONDS = 0.25
 YOUNG_SECONDS = 0.25
 ALL_SECONDS = 10.0
-_YOUNG = 1
-"""The generation: what has been looked at twice belongs to the old."""
+_YOUNG, _YOUNGER = 1, 0
+"""Generations: what was looked at twice belongs to the old."""
 
 
 class Garbage:
@@ -48,12 +48,16 @@ class Garbage:
             self.allow()
         elif now - self._looked_at >= YOUNG_SECONDS:
             self._looked_at = now
-            gc.collect(_YOUNG)
+            gc.collect(_YOUNGER)
 
     def allow_if_quiet(self) -> None:
         """There is no work: let the collector run unless some comes soon."""
         if self._off_since is not None and self._quiet is None:
-            self._quiet = asyncio.get_running_loop().call_later(QUIET_SECONDS, self.allow)
+            self._quiet = asyncio.get_running_loop().call_later(QUIET_SECONDS, self._is_quiet)
+
+    def _is_quiet(self) -> None:
+        gc.collect(_YOUNG)  # now it holds up nobody
+        self.allow()
 
     def allow(self) -> None:
         """Let it run: when something is allocated, as ever."""

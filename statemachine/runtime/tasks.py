@@ -147,7 +147,7 @@ class Tasks:
             outcome = (("resource", call.command.resource), ("outcome", "cancelled"))
             self._metrics.count("statemachine_tasks_ended_total", outcome)
         if call.context is not None:
-            call.context.cancelled.set()
+            call.context.cancellation.set()
         if call.work is not None:
             call.work.cancel()
             if not call.begun:

@@ -31,7 +31,7 @@ from statemachine.jsonvalue import Document, Json, decode_json
 from statemachine.kernel.history import HistoryEvent
 from statemachine.store.checks import damaged
 
-COMPRESS_BYTES: Final = 512
+COMPRESS_BYTES: Final = 1_024
 """Below this, compression saves less than it costs."""
 SEGMENT_TEXT_BYTES: Final = 1_048_576
 """Beyond this, a commit's history is written as several segments, so that readers hold little at a time."""
