@@ -5,17 +5,14 @@ performs the commands: nothing escapes before what led to it is on disk. While a
 gather for the next turn: one fsync serves all that are ready, those that begin included.
 
 Rules
-- An execution gets one turn at a time and at most `EVENTS_PER_TURN` events, or one Yield: no execution starves others.
-  A turn ends when it has made `HISTORY_PER_TURN` events or advanced `EXECUTIONS_PER_TURN` executions: what is left is
-  first in the next one, and the loop has a moment for timers and handlers.
+- A turn takes an execution once (stepping.py), and ends when it has made `HISTORY_PER_TURN` events or advanced
+  `EXECUTIONS_PER_TURN` executions: what is left is first in the next one, and the loop has a moment for timers and
+  handlers.
 - What has begun comes before what begins, which has `BEGINS_PER_TURN` places all the same.
-- A kernel error stops that execution only: it is dropped from memory, stays in the store as it was, and its waiters
-  get the error.
 - A failed commit stops the worker: what is in memory is ahead of the store and must not be acted upon. All waiters get
   the error, and nothing can be driven any more. Results of handlers that were not stored are asked for again when the
   executions are resumed.
 - An answer that somebody waits for (`Delivery`: tokens, activities, stops) is accepted when it is stored, not before.
-- What a step gives up of other executions (children) ends in the same transaction as far as they are driven here.
 - A listener that raises is dropped; it harms nothing else.
 - Stopping ends the turn that is going on, its commit included. Waiters are told.
 """
@@ -32,7 +29,6 @@ from typing import assert_never
 
 from statemachine.errors import ExecutionAlreadyExistsError, StatemachineError, StoreError, TaskTimedOutError
 from statemachine.integrations.objects import ObjectStore
-from statemachine.kernel.advance import advance
 from statemachine.kernel.commands import (
     CancelOperation,
     CloseExecution,
@@ -46,10 +42,9 @@ from statemachine.kernel.commands import (
 from statemachine.kernel.events import Event, ExecutionStarted, Resumed, StopRequested, TaskEvent, TimerFired
 from statemachine.kernel.execution import Execution
 from statemachine.kernel.history import HistoryEvent
-from statemachine.kernel.snapshot import encode_event
 from statemachine.runtime.clock import Clock
-from statemachine.runtime.committing import Advanced, Committer, Turn, commit_of, measure_turn
-from statemachine.runtime.driven import Birth, Delivery, Driven, EngineClosedError, Receipt, give, is_late
+from statemachine.runtime.committing import Committer, Turn, measure_turn
+from statemachine.runtime.driven import Birth, Delivery, Driven, EngineClosedError, Receipt, give
 from statemachine.runtime.garbage import Garbage
 from statemachine.runtime.messages import encode_refusal
 from statemachine.runtime.metrics import MetricsHook
@@ -57,12 +52,12 @@ from statemachine.runtime.performing import Performer, TaskTaker
 from statemachine.runtime.recovery import first_moves
 from statemachine.runtime.residency import Residency
 from statemachine.runtime.starters import Starters
+from statemachine.runtime.stepping import Stepper
 from statemachine.runtime.tasks import Tasks
 from statemachine.runtime.timers import Timers
 from statemachine.runtime.transfers import Transfers
 from statemachine.store.base import NewExecution, Settled, Store
 
-EVENTS_PER_TURN = 64
 HISTORY_PER_TURN = 5_000
 EXECUTIONS_PER_TURN = 128
 BEGINS_PER_TURN = 32
@@ -102,8 +97,6 @@ class Worker:
         self._driven: dict[str, Driven] = {}
         self._errors: dict[str, Exception] = {}
         self._runnable: deque[Driven] = deque()
-        self._urgent: deque[Driven] = deque()
-        """To be advanced in the turn that is going on."""
         self._begins: deque[Driven] = deque()
         self._starters = Starters(BEGINS_WAITING)
         self._settled: list[Settled] = []
@@ -123,6 +116,7 @@ class Worker:
             give_turn=self._enqueue,
             begin=self._make_first_moves,
         )
+        self._stepper = Stepper(self._driven, self._residency, self.performer, self._refuse)
         self._garbage = Garbage()
         self._loop_task: asyncio.Task[None] | None = None
         self._stopping = False
@@ -191,8 +185,9 @@ class Worker:
             with suppress(StoreError):
                 self._store.release(*stored)
         self._starters.let_all_in()
-        for queue in (self._runnable, self._urgent, self._begins):
-            queue.clear()
+        self._stepper.stop()
+        self._runnable.clear()
+        self._begins.clear()
 
     # -- what comes from outside -------------------------------------------------------------------------------
 
@@ -283,7 +278,7 @@ class Worker:
             return False
         self.post(execution_id, event)
         if driven.birth is None:
-            self._urgent.append(driven)
+            self._stepper.advance_too(driven)
         return True
 
     async def deliver(self, execution_id: str, event: TaskEvent | StopRequested) -> None:
@@ -383,13 +378,13 @@ class Worker:
         for _ in range(min(len(self._runnable), EXECUTIONS_PER_TURN)):
             driven = self._runnable.popleft()
             driven.queued = False
-            self._take(turn, driven)
+            self._stepper.advance(turn, driven)
             if turn.made >= HISTORY_PER_TURN:
                 break
         room = max(EXECUTIONS_PER_TURN - len(turn.advanced), BEGINS_PER_TURN)
         until = max(HISTORY_PER_TURN, turn.made + HISTORY_PER_TURN // 4)
         while self._begins and room > 0 and turn.made < until:
-            self._take(turn, self._begins.popleft())
+            self._stepper.advance(turn, self._begins.popleft())
             room -= 1
         self._starters.let_in(len(self._begins))
         turn.settled, self._settled = self._settled, []
@@ -401,67 +396,6 @@ class Worker:
         tasks = self.performer.tasks
         metrics.set("statemachine_tasks_running", tasks.running)
         metrics.set("statemachine_tasks_waiting", len(tasks) - tasks.running)
-
-    def _take(self, turn: Turn, driven: Driven) -> None:
-        """Advance an execution, and those that this ends."""
-        self._advance_one(turn, driven)
-        while self._urgent:
-            urgent = self._urgent.popleft()
-            if urgent.loaded is None or not urgent.loaded.ready:  # what has yielded is answered before all else
-                self._advance_one(turn, urgent)
-
-    def _advance_one(self, turn: Turn, driven: Driven) -> None:
-        if self._driven.get(driven.id) is not driven or (driven.loaded is not None and driven.loaded.closed):
-            return  # it ended in the last turn, and what came meanwhile is too late
-        if driven.birth is not None:
-            turn.begun[driven.id] = driven.birth.new
-            waits = not self._residency.has_room_for(driven)
-            self._residency.came()
-            if waits:
-                turn.advanced.append(Advanced(driven, waits=True))
-                return
-        elif not driven.inbox and not driven.parks:
-            turn.advanced.append(Advanced(driven))  # what came was taken up before its turn: it may be at rest
-            return
-        try:
-            execution = self.load(driven)
-            commands, events, history = self._apply(driven, execution)
-            rests = not execution.closed and self.performer.is_at_rest(driven, execution)
-            parks = driven.parks or (rests and self._residency.parks_at_once(driven, execution, commands))
-            settled = tuple(Settled(each.message) for each in driven.accepted or () if each.message is not None)
-            commit = commit_of(driven, events, history, settled, parks=parks) if events or parks else None
-        except Exception as error:
-            logger.exception("execution %s cannot go on", driven.id, extra={"execution_id": driven.id})
-            turn.advanced.append(Advanced(driven, error=error))
-            return
-        if commit is not None:
-            turn.commits.append(commit)
-        turn.advanced.append(Advanced(driven, commands, tuple(history), parks))
-        turn.made += len(events) + len(history)
-
-    def _apply(self, driven: Driven, execution: Execution) -> tuple[list[Command], list[bytes], list[HistoryEvent]]:
-        commands: list[Command] = []
-        events: list[bytes] = []
-        history: list[HistoryEvent] = []
-        inbox = driven.inbox
-        while inbox and not execution.closed and len(events) < EVENTS_PER_TURN:
-            item = inbox.popleft()
-            if isinstance(item, Delivery):
-                if is_late(execution, item.event):
-                    self._refuse(item)
-                    continue
-                driven.accepted = [*(driven.accepted or ()), item]
-                item = item.event
-            step = advance(driven.program, execution, item)
-            events.append(encode_event(item))
-            commands += step.commands
-            history += step.history
-            for command in step.commands:
-                if isinstance(command, CancelOperation):
-                    self.performer.abort(driven, command.operation)
-            if commands and isinstance(commands[-1], Yield):
-                break
-        return commands, events, history
 
     def settle(self, settled: Settled) -> None:
         """Say what became of a message that changes nothing in the journal; stored with the next turn."""

@@ -291,13 +291,13 @@ def test_a_mistake_of_ours_is_status_3_and_keeps_the_execution(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from statemachine.errors import KernelError
-    from statemachine.runtime import worker
+    from statemachine.runtime import stepping
 
     def broken(*_: object) -> None:
         raise KernelError("a frame is missing")
 
     with monkeypatch.context() as patch:
-        patch.setattr(worker, "advance", broken)
+        patch.setattr(stepping, "advance", broken)
         printed = command("run", "greet.asl.yaml", "--name", "one")
     assert (printed.status, printed.out) == (3, "")
     assert "Error: execution one: internal error, KernelError: a frame is missing" in printed.err
@@ -306,12 +306,12 @@ def test_a_mistake_of_ours_is_status_3_and_keeps_the_execution(
 
 
 def test_an_unexpected_error_is_status_3_with_its_traceback(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    from statemachine.runtime import worker
+    from statemachine.runtime import stepping
 
     def broken(*_: object) -> None:
         raise KeyError("frame")
 
-    monkeypatch.setattr(worker, "advance", broken)
+    monkeypatch.setattr(stepping, "advance", broken)
     printed = command("run", "greet.asl.yaml", "--name", "one", "--json")
     assert printed.status == 3
     assert printed.json["status"] == "RUNNING"

@@ -15,7 +15,7 @@ from virtual_time import LoopClock, run_virtual, settle, without_threads
 from statemachine.errors import KernelError, StatemachineError, StoreError
 from statemachine.integrations.base import TaskContext
 from statemachine.jsonvalue import Json
-from statemachine.kernel.advance import Step, advance
+from statemachine.kernel.advance import Step
 from statemachine.kernel.commands import ExecutionStatus
 from statemachine.kernel.events import Event, StopRequested, TaskHeartbeatLost, TimerFired
 from statemachine.kernel.execution import Execution
@@ -23,6 +23,7 @@ from statemachine.kernel.history import HistoryEvent
 from statemachine.kernel.snapshot import decode_event
 from statemachine.limits import UNLIMITED
 from statemachine.program.nodes import Program
+from statemachine.runtime import stepping
 from statemachine.runtime import worker as module
 from statemachine.runtime.committing import EVENTS_PER_SNAPSHOT
 from statemachine.runtime.driven import EngineClosedError
@@ -199,40 +200,11 @@ def test_without_durability_too_much_is_stored_all_the_same() -> None:
 # -- isolation -------------------------------------------------------------------------------------------------------
 
 
-def test_a_kernel_error_stops_one_execution_and_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(program: Program, execution: Execution, event: Event) -> Step:
-        if execution.id == "bad" and isinstance(event, TimerFired):
-            raise KernelError("a mistake of ours")
-        return advance(program, execution, event)
-
-    monkeypatch.setattr(module, "advance", broken)
-
-    async def scenario() -> None:
-        store = MemoryStore()
-        async with engine_on(store, tasks={"work": lambda: 1}) as engine:
-            for name in ("bad", "good"):
-                await engine.start(WAIT, name=name)
-            waiting = asyncio.ensure_future(engine.wait("bad"))
-            assert (await engine.wait("good")).succeeded
-            with pytest.raises(KernelError, match="a mistake of ours"):
-                await waiting
-            with pytest.raises(KernelError, match="a mistake of ours"):
-                await engine.wait("bad")  # who comes later is told as well
-            record = engine.describe("bad")
-            assert (record.status, record.states, record.owner) == (ExecutionStatus.RUNNING, ("Rest",), None)
-            assert_nothing_left(engine)
-            monkeypatch.undo()
-            assert await engine.resume("bad") == ["bad"]
-            assert (await engine.wait("bad")).output == 1
-
-    run_virtual(scenario)
-
-
 def test_errors_that_nobody_asks_for_are_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(program: Program, execution: Execution, event: Event) -> Step:
         raise KernelError("a mistake of ours")
 
-    monkeypatch.setattr(module, "advance", broken)
+    monkeypatch.setattr(stepping, "advance", broken)
     monkeypatch.setattr(module, "REMEMBERED_ERRORS", 10)
 
     async def scenario() -> None:
@@ -599,25 +571,6 @@ def test_an_engine_that_was_closed_takes_nothing() -> None:
         for call in (engine.start(PASS), engine.resume(), engine.stop("x")):
             with pytest.raises(StatemachineError, match="closed"):
                 await call
-
-    run_virtual(scenario)
-
-
-def test_an_execution_that_was_interrupted_at_a_yield_goes_on() -> None:
-    """The loop must be woken although no event comes from outside."""
-
-    async def scenario() -> None:
-        store = RecordingStore()
-        engine = engine_on(store, limits=UNLIMITED)
-        async with engine:
-            await engine.start(LOOP, {"n": 0, "most": 5_000}, name="one")
-            while not store.commits:  # noqa: ASYNC110 - the store tells nobody
-                await asyncio.sleep(0)
-        assert store.get("one").status is ExecutionStatus.RUNNING
-        async with engine_on(store) as engine:
-            await settle()  # the new worker sleeps
-            await engine.resume("one")
-            assert (await engine.wait("one")).output == {"n": 5_000, "most": 5_000}
 
     run_virtual(scenario)
 
