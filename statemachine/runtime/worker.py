@@ -314,15 +314,18 @@ class Worker:
 
     def _timer_fired(self, key: tuple[str, int]) -> None:
         execution_id, operation = key
-        driven = self._driven.get(execution_id)
         if operation < 0:
             self.performer.heartbeat_lost(execution_id, -operation)
-        elif driven is not None:
-            fired = TimerFired(self._clock.now_ms())
-            if driven.inbox and isinstance(driven.inbox[-1], TimerFired):
-                driven.inbox[-1] = fired  # one such event fires all timers that are due
-            else:
-                self.post(execution_id, fired)
+            return
+        driven = self._driven.get(execution_id)
+        if driven is None:
+            return
+        fired = TimerFired(self._clock.now_ms())
+        if driven.inbox and isinstance(driven.inbox[-1], TimerFired):
+            driven.inbox[-1] = fired  # one such event fires all timers that are due
+        else:
+            driven.put(fired)
+            self._enqueue(driven)
 
     def _enqueue(self, driven: Driven) -> None:
         self._residency.stir(driven)

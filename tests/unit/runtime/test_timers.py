@@ -43,6 +43,44 @@ def test_timers_fire_in_the_order_of_their_times() -> None:
     assert fired.at_ms == [0, 0, 1_000, 2_000, 3_000]
 
 
+def test_timers_of_the_same_millisecond_fire_in_the_order_of_their_start() -> None:
+    async def scenario() -> Fired:
+        fired = Fired()
+        for name in ("z", "y", "a", "x"):
+            fired.start(name, 1_000)
+        await asyncio.sleep(2)
+        return fired
+
+    fired = run_virtual(scenario)
+    assert [name for name, _ in fired.keys] == ["z", "y", "a", "x"]
+    assert fired.at_ms == [1_000] * 4
+
+
+def test_what_fires_may_cancel_and_start_others() -> None:
+    async def scenario() -> tuple[list[str], int]:
+        clock = LoopClock()
+        fired: list[str] = []
+
+        def fire(key: Key) -> None:
+            fired.append(key[0])
+            if key[0] == "first":
+                for number in range(1_000):  # enough for all to be placed anew
+                    timers.cancel((f"cancelled {number}", 1))
+                timers.start(("at once", 1), START_MS)
+                timers.start(("later", 1), START_MS + 2_000)
+
+        timers = Timers(clock, fire)
+        timers.start(("first", 1), START_MS + 1_000)
+        timers.start(("second", 1), START_MS + 1_000)
+        for number in range(1_000):
+            timers.start((f"cancelled {number}", 1), START_MS + 1_000 + number % 2)
+        timers.start(("third", 1), START_MS + 1_001)
+        await asyncio.sleep(5)
+        return fired, timers._places
+
+    assert run_virtual(scenario) == (["first", "second", "at once", "third", "later"], 0)
+
+
 def test_a_timer_is_not_early_although_the_loop_wakes() -> None:
     async def scenario() -> tuple[list[int], int]:
         fired = Fired()
@@ -129,7 +167,7 @@ def test_putting_a_timer_off_again_and_again_takes_no_memory() -> None:
         fired = Fired()
         for number in range(10_000):
             fired.start("beat", 60_000 + number)
-        size = len(fired.timers._heap)
+        size = fired.timers._places
         fired.timers.stop()
         return size
 
@@ -142,7 +180,7 @@ def test_cancelled_timers_do_not_pile_up() -> None:
         for number in range(10_000):
             fired.start("a", 60_000, number)
             fired.timers.cancel(("a", number))
-        size = len(fired.timers._heap)
+        size = fired.timers._places
         fired.timers.stop()
         return size
 
