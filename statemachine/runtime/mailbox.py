@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 
 from statemachine.errors import StoreError, TaskTimedOutError
@@ -29,6 +30,9 @@ MESSAGES_AT_ONCE = 1_000
 REMEMBERED = 20_000
 """So many messages are known to have been looked at."""
 
+STOP_SECONDS = 1.0
+"""How long `stop` waits for a store that does not answer."""
+
 logger = logging.getLogger("statemachine.runtime")
 
 
@@ -42,6 +46,7 @@ class Mailbox:
         self._after = 0
         self._seen: dict[int, None] = {}
         self._polling: asyncio.Task[None] | None = None
+        self._asked: asyncio.Future[Sequence[Message]] | None = None
 
     def start(self) -> None:
         """Begin to ask."""
@@ -49,11 +54,16 @@ class Mailbox:
             self._polling = asyncio.get_running_loop().create_task(self._poll(), name="statemachine-mailbox")
 
     async def stop(self) -> None:
-        """Ask no more."""
+        """Ask no more. A question that is being asked is waited for, though not for long: a store that is closed while
+        it is still read keeps its write-ahead log."""
         if self._polling is not None:
             self._polling.cancel()
             with suppress(asyncio.CancelledError):
                 await self._polling
+        if self._asked is not None:
+            done, _ = await asyncio.wait([self._asked], timeout=STOP_SECONDS)
+            for asked in done:
+                asked.exception()
         self._thread.close()
 
     def take_over(self, driven: Driven) -> None:
@@ -67,8 +77,9 @@ class Mailbox:
         seconds = POLL_SECONDS
         while True:
             await asyncio.sleep(seconds)
+            self._asked = self._thread.call(self._store.messages, self._after, MESSAGES_AT_ONCE)
             try:
-                found = await self._thread.call(self._store.messages, self._after, MESSAGES_AT_ONCE)
+                found = await asyncio.shield(self._asked)
             except StoreError:
                 logger.exception("messages could not be read; they are asked for again")
                 seconds = IDLE_POLL_SECONDS

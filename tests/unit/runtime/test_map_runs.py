@@ -19,7 +19,7 @@ EACH = machine(
         "Type": "Map",
         "ItemProcessor": {
             "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
-            **machine(Rest=wait(1)),
+            **machine(Rest=wait(60)),
         },
         "MaxConcurrency": 2,
     }
