@@ -58,8 +58,7 @@ class ProcessHandler:
         try:
             await asyncio.wait([starting])  # unlike await, it leaves what it waits for whole when it is cancelled
         except asyncio.CancelledError:
-            with contextlib.suppress(TaskError):
-                await _end(*await starting)
+            await asyncio.wait([asyncio.ensure_future(_end_started(starting))])
             raise
         transport, process = starting.result()
         try:
@@ -145,6 +144,13 @@ class _Process(asyncio.SubprocessProtocol):
     def stderr_text(self) -> str:
         """The end of standard error, as text."""
         return self.stderr.decode("utf-8", "replace")[-MAX_CAUSE_CHARS:]
+
+
+async def _end_started(starting: asyncio.Future[tuple[asyncio.SubprocessTransport, _Process]]) -> None:
+    """End what is not wanted any more as soon as it has started."""
+    await asyncio.wait([starting])
+    if starting.exception() is None:
+        await _end(*starting.result())
 
 
 async def _end(transport: asyncio.SubprocessTransport, process: _Process) -> None:

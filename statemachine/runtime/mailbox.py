@@ -61,9 +61,9 @@ class Mailbox:
             with suppress(asyncio.CancelledError):
                 await self._polling
         if self._asked is not None:
-            done, _ = await asyncio.wait([self._asked], timeout=STOP_SECONDS)
-            for asked in done:
-                asked.exception()
+            await asyncio.wait([self._asked], timeout=STOP_SECONDS)
+            if self._asked.done() and not self._asked.cancelled():
+                self._asked.exception()  # nobody else looks at it any more
         self._thread.close()
 
     def take_over(self, driven: Driven) -> None:
