@@ -7,15 +7,47 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 from statemachine.errors import Failure
 from statemachine.jsonvalue import Document, Json
 from statemachine.kernel.execution import Batching, Children, Report, Unfinished
 
-Add: TypeAlias = Callable[[Document | None], int | None]
-"""Puts a document into the snapshot's table; its index."""
+
+class DocumentTable:
+    """A snapshot's documents while it is encoded: each once, found by identity."""
+
+    def __init__(self) -> None:
+        self._index: dict[int, int] = {}
+        self._documents: list[Document] = []  # which keeps the ids from being used again
+
+    def add(self, document: Document | None) -> int | None:
+        """A document's index."""
+        if document is None:
+            return None
+        index = self._index.setdefault(id(document), len(self._documents))
+        if index == len(self._documents):
+            self._documents.append(document)
+        return index
+
+    def add_all(self, documents: list[Document | None]) -> list[int | None]:
+        """The indices of documents: of a Map's outputs there may be a million, and again with every snapshot."""
+        index, known = self._index, self._documents
+        found: list[int | None] = []
+        for document in documents:
+            if document is None:
+                found.append(None)
+                continue
+            place = index.get(id(document))
+            if place is None:
+                place = index[id(document)] = len(known)
+                known.append(document)
+            found.append(place)
+        return found
+
+    def texts(self) -> list[str]:
+        """The documents, by their indices."""
+        return [each.text for each in self._documents]
 
 
 def document_at(documents: list[Document], index: int | None) -> Document | None:
@@ -33,14 +65,14 @@ def decode_failure(data: Json) -> Failure | None:
     return None if data is None else Failure(data[0], data[1])
 
 
-def encode_children(children: Children, add: Add) -> Json:
+def encode_children(children: Children, table: DocumentTable) -> Json:
     """A frame's children."""
     batching = children.batching
     head = [
         children.total,
         [[scope, frame] for scope, frame in children.running.items()],
         children.next_index,
-        [add(each) for each in children.outputs],
+        table.add_all(children.outputs),
         children.items,
         children.concurrency,
         children.failed_count,
@@ -49,14 +81,14 @@ def encode_children(children: Children, add: Add) -> Json:
         children.map_run,
         children.taken,
         None if batching is None else [batching.items, batching.bytes, batching.common],
-        add(children.writer),
-        [_encode_report(each, add) for each in children.reports],
+        table.add(children.writer),
+        [_encode_report(each, table) for each in children.reports],
     ]
     if not (children.unfinished or children.failed):
         return head
     return [
         *head,
-        *([encode_unfinished(each, add) for each in found] for found in (children.unfinished, children.failed)),
+        *([encode_unfinished(each, table) for each in found] for found in (children.unfinished, children.failed)),
     ]
 
 
@@ -86,9 +118,9 @@ def decode_children(data: list[Any], documents: list[Document]) -> Children:
     )
 
 
-def _encode_report(report: Report, add: Add) -> Json:
+def _encode_report(report: Report, table: DocumentTable) -> Json:
     failure = encode_failure(report.failure)
-    return [report.name, add(report.input), report.started_ms, report.stopped_ms, failure]
+    return [report.name, table.add(report.input), report.started_ms, report.stopped_ms, failure]
 
 
 def _decode_report(data: list[Any], documents: list[Document]) -> Report:
@@ -96,20 +128,20 @@ def _decode_report(data: list[Any], documents: list[Document]) -> Report:
     return Report(name, documents[input], started_ms, stopped_ms, decode_failure(failure))
 
 
-def encode_unfinished(left: Unfinished, add: Add) -> Json:
+def encode_unfinished(left: Unfinished, table: DocumentTable) -> Json:
     """A scope that has not ended."""
     return [
         left.index,
         left.address,
-        add(left.raw_input),
+        table.add(left.raw_input),
         left.variables,
         left.sizes,
         [left.entered_event, left.entered_at_ms, left.started_ms],
         left.muted,
         left.iteration,
         left.item,
-        add(left.input),
-        None if left.children is None else encode_children(left.children, add),
+        table.add(left.input),
+        None if left.children is None else encode_children(left.children, table),
     ]
 
 

@@ -20,6 +20,7 @@ from typing import Any, Final, assert_never
 from statemachine.errors import Failure, KernelError, StoreError
 from statemachine.jsonvalue import Document, Json, decode_json, encode_json
 from statemachine.kernel.children_snapshot import (
+    DocumentTable,
     decode_children,
     decode_failure,
     decode_unfinished,
@@ -92,28 +93,9 @@ def _damaged(what: str, data: bytes, error: Exception) -> StoreError:
     )
 
 
-class _Documents:
-    """The table of documents while encoding."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-        self._kept: list[Document] = []  # keeps the ids below from being used again
-        self._index: dict[int, int] = {}
-
-    def add(self, document: Document | None) -> int | None:
-        if document is None:
-            return None
-        index = self._index.get(id(document))
-        if index is None:
-            index = self._index[id(document)] = len(self.texts)
-            self.texts.append(document.text)
-            self._kept.append(document)
-        return index
-
-
 def encode_execution(execution: Execution) -> bytes:
     """The execution as bytes."""
-    documents = _Documents()
+    documents = DocumentTable()
     body = {
         "version": VERSION,
         "id": execution.id,
@@ -140,8 +122,8 @@ def encode_execution(execution: Execution) -> bytes:
     if compensations is not None:
         body["compensations"] = compensations
     if execution.unfinished is not None:
-        body["unfinished"] = encode_unfinished(execution.unfinished, documents.add)
-    body["documents"] = documents.texts
+        body["unfinished"] = encode_unfinished(execution.unfinished, documents)
+    body["documents"] = documents.texts()
     return encode_json(body)
 
 
@@ -289,7 +271,7 @@ def _restore_compensations(execution: Execution, compensations: DecodedCompensat
         execution.frames[number].unwinding = unwinding
 
 
-def _encode_scope(scope: Scope, documents: _Documents) -> Json:
+def _encode_scope(scope: Scope, documents: DocumentTable) -> Json:
     """Of the variables only the scope's own; those of the enclosing scope are there already."""
     own = {name: scope.variables[name] for name in scope.sizes}
     head = [scope.id, scope.parent_frame, scope.index, own, scope.sizes, scope.iteration, scope.item]
@@ -320,7 +302,7 @@ def _decode_scope(
         execution.variables_bytes += sum(sizes.values())
 
 
-def _encode_frame(frame: Frame, documents: _Documents) -> Json:
+def _encode_frame(frame: Frame, documents: DocumentTable) -> Json:
     children = frame.children
     head = [
         frame.id,
@@ -334,9 +316,9 @@ def _encode_frame(frame: Frame, documents: _Documents) -> Json:
         [frame.operation, frame.timeout],
         documents.add(frame.result),
         encode_failure(frame.failure),
-        None if children is None else encode_children(children, documents.add),
+        None if children is None else encode_children(children, documents),
     ]
-    return head if frame.cut is None else [*head, encode_children(frame.cut, documents.add)]
+    return head if frame.cut is None else [*head, encode_children(frame.cut, documents)]
 
 
 def _decode_frame(data: list[Any], documents: list[Document]) -> Frame:
@@ -363,7 +345,7 @@ def _decode_frame(data: list[Any], documents: list[Document]) -> Frame:
     )
 
 
-def _encode_operation(operation: Operation, documents: _Documents) -> Json:
+def _encode_operation(operation: Operation, documents: DocumentTable) -> Json:
     command = operation.command
     head = [operation.id, operation.frame, operation.purpose.value]
     if isinstance(command, StartTimer):
